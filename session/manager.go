@@ -1,0 +1,268 @@
+package session
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Defaults of Options, and the bounds that follow from them.
+const (
+	DefaultLifetime    = 30 * 24 * time.Hour
+	DefaultIdleTimeout = 24 * time.Hour
+	DefaultMaxKeys     = 1024
+	DefaultMaxBytes    = 64 << 10
+	DefaultMaxTabs     = 64
+
+	// minSenders keeps the once-memory of a session well above the tabs a person has open.
+	minSenders = 128
+
+	// Idleness is kept to a sixteenth of the time-out, so that activity costs at most sixteen extra commits in it.
+	grainsPerIdle = 16
+	minGrain      = 100 * time.Millisecond // below that the sweep would be busy for nothing
+	maxGrain      = 5 * time.Minute        // above that an expired session's tabs would notice late
+)
+
+// Options tune a Manager; the zero value is good for most.
+type Options struct {
+	Lifetime    time.Duration // absolute, of a token; 0: DefaultLifetime
+	IdleTimeout time.Duration // 0: DefaultIdleTimeout
+	MaxKeys     int           // of a session; 0: DefaultMaxKeys, negative: no limit
+	MaxBytes    int           // of a session's keys and compact values; 0: DefaultMaxBytes, negative: no limit
+	MaxTabs     int           // that a session may have open; sizes the once-memory; 0: DefaultMaxTabs, negative: no limit
+	TabRead     Globs         // what browsers may see, private keys apart; nil: everything
+	TabWrite    Globs         // what browsers may write, private keys apart; nil: everything
+	Logger      *slog.Logger  // nil: slog.Default()
+}
+
+// Manager has the use cases of sessions. It may be used concurrently.
+type Manager struct {
+	store   Store
+	options Options
+	rules   Rules
+	timing  Timing
+	senders int
+	log     *slog.Logger
+
+	feed    atomic.Pointer[func(Event)]
+	stop    context.CancelFunc
+	swept   sync.WaitGroup
+	closing sync.Once
+}
+
+// NewManager starts the use cases on a store that is its own from now on: Close closes both.
+func NewManager(store Store, o Options) *Manager {
+	m := &Manager{store: store, log: o.Logger}
+	if m.log == nil {
+		m.log = slog.Default()
+	}
+	o.Lifetime = orDefault(o.Lifetime, DefaultLifetime)
+	o.IdleTimeout = orDefault(o.IdleTimeout, DefaultIdleTimeout)
+	o.MaxTabs = max(0, orDefault(o.MaxTabs, DefaultMaxTabs))
+	if o.TabRead == nil {
+		o.TabRead = Globs{"*"}
+	}
+	if o.TabWrite == nil {
+		o.TabWrite = Globs{"*"}
+	}
+	m.options = o
+	m.rules = Rules{
+		MaxKeys:  max(0, orDefault(o.MaxKeys, DefaultMaxKeys)),
+		MaxBytes: max(0, orDefault(o.MaxBytes, DefaultMaxBytes)),
+	}
+	m.timing = Timing{Idle: o.IdleTimeout, Grain: min(max(o.IdleTimeout/grainsPerIdle, minGrain), maxGrain)}
+	m.senders = max(minSenders, 2*o.MaxTabs)
+
+	ignore := func(Event) {}
+	m.feed.Store(&ignore)
+	store.Feed(func(e Event) { (*m.feed.Load())(e) })
+	ctx, stop := context.WithCancel(context.Background())
+	m.stop = stop
+	m.swept.Go(func() { m.sweep(ctx) })
+	return m
+}
+
+func orDefault[T int | time.Duration](v, def T) T {
+	if v == 0 {
+		return def
+	}
+	return v
+}
+
+// Close stops the sweep and closes the store.
+func (m *Manager) Close() (err error) {
+	m.closing.Do(func() {
+		m.stop()
+		m.swept.Wait()
+		err = m.store.Close()
+	})
+	return err
+}
+
+func (m *Manager) sweep(ctx context.Context) {
+	tick := time.NewTicker(m.timing.Grain)
+	defer tick.Stop()
+	for {
+		if err := m.store.Sweep(ctx, time.Now()); err != nil && ctx.Err() == nil {
+			m.log.Error("sweep failed; expired sessions stay on disk, though nobody can use them", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// Feed sets the function that hears of every commit, as Store.Feed has it.
+func (m *Manager) Feed(feed func(Event)) { m.feed.Store(&feed) }
+
+// Ready says whether sessions can be read and written now.
+func (m *Manager) Ready(ctx context.Context) error { return m.store.Ready(ctx) }
+
+// Secret returns a secret that the store keeps, if it is a Keeper.
+func (m *Manager) Secret(name string) (string, error) {
+	if keeper, ok := m.store.(Keeper); ok {
+		return keeper.Secret(name)
+	}
+	return "", fmt.Errorf("this store keeps no secrets: %s must be given", name)
+}
+
+// Lifetime is the absolute life of a token.
+func (m *Manager) Lifetime() time.Duration { return m.options.Lifetime }
+
+// MaxTabs is how many tabs a session may have open; 0: no limit.
+func (m *Manager) MaxTabs() int { return m.options.MaxTabs }
+
+// Grain is how exactly idleness is kept: activity within one grain of the last that was stored is not stored again.
+func (m *Manager) Grain() time.Duration { return m.timing.Grain }
+
+// Visible says whether browsers may see a key.
+func (m *Manager) Visible(key string) bool { return !Private(key) && m.options.TabRead.Match(key) }
+
+// Writable says whether browsers may write a key.
+func (m *Manager) Writable(key string) bool { return !Private(key) && m.options.TabWrite.Match(key) }
+
+// Begin draws a token and the handle of the session that it will lead to. Nothing is stored.
+func (m *Manager) Begin() (Token, Handle) {
+	token := NewToken()
+	return token, token.handle(time.Now(), m.options.Lifetime)
+}
+
+// Resolve finds the session that a token of this time of issue leads to. The refusal NoSuchSession means that
+// the visitor needs a new token: this one was ended, timed out, or is over its lifetime.
+func (m *Manager) Resolve(ctx context.Context, token Token, issued time.Time) (Handle, *Record, error) {
+	h := token.handle(issued, m.options.Lifetime)
+	known, written, err := m.store.Token(ctx, h.Key)
+	if err != nil {
+		return Handle{}, nil, err
+	}
+	if written {
+		h.ID = known.ID
+	}
+	r, err := m.load(ctx, h, written)
+	return h, r, err
+}
+
+// Load returns the committed record of a handle, nil where nothing was written yet, and refuses
+// a handle whose session was ended or no longer lists its device.
+func (m *Manager) Load(ctx context.Context, h Handle) (*Record, error) {
+	written := false
+	if !h.anonymous() {
+		var err error
+		if _, written, err = m.store.Token(ctx, h.Key); err != nil {
+			return nil, err
+		}
+	}
+	return m.load(ctx, h, written)
+}
+
+func (m *Manager) load(ctx context.Context, h Handle, tokenKnown bool) (*Record, error) {
+	r, err := m.store.Load(ctx, h.ID)
+	if err != nil {
+		return nil, err
+	}
+	return r, h.Admit(r, tokenKnown, time.Now())
+}
+
+// Expires is when the session is over for this device if nothing happens from now on.
+func (m *Manager) Expires(h Handle, r *Record) time.Time {
+	if idle := time.Now().Add(m.options.IdleTimeout); r != nil && (h.Ends.IsZero() || idle.Before(h.Ends)) {
+		return idle
+	}
+	return h.Ends
+}
+
+// Touch notes activity. It is stored, without being waited for, only where what is stored is older than a grain.
+func (m *Manager) Touch(h Handle, r *Record) {
+	if r == nil || !r.stale(time.Now(), m.timing) {
+		return
+	}
+	m.store.Update(Update{
+		Handle: h,
+		Change: func(current *Record) (*Record, error) {
+			now := time.Now()
+			if current == nil || !current.stale(now, m.timing) {
+				return current, nil
+			}
+			touched := *current
+			touched.touch(now, m.timing)
+			return &touched, nil
+		},
+		Done: func(*Record, error) {}, // a session that ended meanwhile needs no touch
+	})
+}
+
+// Destroy ends the session for all its devices. A handle whose session is over already is refused.
+func (m *Manager) Destroy(ctx context.Context, h Handle) error {
+	_, err := m.update(ctx, Update{
+		Handle: h,
+		End:    Destroyed,
+		Change: func(*Record) (*Record, error) { return nil, nil },
+	})
+	if err == nil {
+		m.log.InfoContext(ctx, "session destroyed", "session", h.ID.String(), "device", h.Device.String())
+	}
+	return err
+}
+
+// update waits for the outcome of an update.
+func (m *Manager) update(_ context.Context, u Update) (*Record, error) {
+	type outcome struct {
+		record *Record
+		err    error
+	}
+	done := make(chan outcome, 1)
+	u.Done = func(r *Record, err error) { done <- outcome{r, err} }
+	m.store.Update(u)
+	o := <-done
+	return o.record, o.err
+}
+
+// MintTicket stores a ticket for one connection to the handle's session and returns its text.
+func (m *Manager) MintTicket(ctx context.Context, h Handle) (string, error) {
+	ticket := newTicket()
+	err := m.store.PutTicket(ctx, ticketKey(ticket), Ticket{Handle: h, Expires: time.Now().Add(TicketLifetime)})
+	return ticket, err
+}
+
+// RedeemTicket uses a ticket up. It is refused where it is unknown, used or expired, or where its token is no longer good.
+func (m *Manager) RedeemTicket(ctx context.Context, ticket string) (Handle, error) {
+	t, found, err := m.store.TakeTicket(ctx, ticketKey(ticket))
+	if err != nil {
+		return Handle{}, err
+	}
+	if !found || !time.Now().Before(t.Expires) {
+		return Handle{}, Refuse(BadTicket, "the ticket is unknown, used or expired: a ticket is good once, for %v", TicketLifetime)
+	}
+	if _, err := m.Load(ctx, t.Handle); err != nil {
+		if CodeOf(err) == NoSuchSession {
+			return Handle{}, Refuse(BadTicket, "the session of this ticket was ended")
+		}
+		return Handle{}, err
+	}
+	return t.Handle, nil
+}

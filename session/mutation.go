@@ -1,0 +1,185 @@
+package session
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+)
+
+// MaxMutationID is the largest id of a mutation: the largest integer that JavaScript holds exactly.
+const MaxMutationID = 1<<53 - 1
+
+// Mutation is one atomic group of operations. They apply in the order of the fields, all or none;
+// a key may be named by one of them only. Values need not be compact.
+type Mutation struct {
+	Clear  bool                       // removes every key the writer may write
+	Delete []string                   // removes keys; a missing one is no error
+	Set    map[string]json.RawMessage // replaces values
+	Merge  map[string]json.RawMessage // RFC 7396 under each key; null deletes the key
+	Append map[string]json.RawMessage // arrays, added to the end of arrays; a missing key counts as []
+	Incr   map[string]json.RawMessage // numbers, added to numbers; a missing key counts as 0
+
+	IfVersion *uint64 // applies only at exactly this version
+	ID        uint64  // chosen by the sender, 1 to MaxMutationID; 0: none
+}
+
+// DecodeMutation reads the wire form of a mutation. Where it refuses, the Mutation still carries
+// the id, if one could be read, so that the refusal can be told which mutation it is about.
+func DecodeMutation(text []byte) (Mutation, error) {
+	compact, err := Compact(text)
+	if !isObject(compact) {
+		if err == nil {
+			err = Refuse(InvalidJSON, "a mutation is a JSON object")
+		}
+		return Mutation{}, err
+	}
+	if err != nil {
+		return Mutation{ID: idOf(compact)}, err
+	}
+	return decodeMutation(compact)
+}
+
+// idOf finds the id in an object that was refused as a whole.
+func idOf(object []byte) uint64 {
+	for name, value := range members(object) {
+		if unquote(name) == "id" {
+			id, _ := decodeID(value)
+			return id
+		}
+	}
+	return 0
+}
+
+func decodeMutation(object []byte) (Mutation, error) {
+	m := Mutation{ID: idOf(object)}
+	for name, value := range members(object) {
+		if err := m.decodeField(unquote(name), value); err != nil {
+			return m, err
+		}
+	}
+	return m, m.check()
+}
+
+func (m *Mutation) decodeField(name string, value json.RawMessage) (err error) {
+	switch name {
+	case "clear":
+		m.Clear = string(value) == "true"
+		if !m.Clear && string(value) != "false" {
+			return Refuse(BadRequest, `"clear" is true or false`)
+		}
+	case "delete":
+		m.Delete, err = decodeNames(value)
+	case "set":
+		m.Set, err = decodeValues(name, value)
+	case "merge":
+		m.Merge, err = decodeValues(name, value)
+	case "append":
+		m.Append, err = decodeValues(name, value)
+	case "incr":
+		m.Incr, err = decodeValues(name, value)
+	case "if_version":
+		version, err := strconv.ParseUint(string(value), 10, 64)
+		if err != nil {
+			return Refuse(BadRequest, `"if_version" is a version: an integer from 0`)
+		}
+		m.IfVersion = &version
+	case "id":
+		m.ID, err = decodeID(value)
+	default:
+		return Refuse(BadRequest, "unknown field %q: a mutation has clear, delete, set, merge, append, incr, if_version and id", name)
+	}
+	return err
+}
+
+func decodeID(value []byte) (uint64, error) {
+	id, err := strconv.ParseUint(string(value), 10, 64)
+	if err != nil || id == 0 || id > MaxMutationID {
+		return 0, Refuse(BadRequest, `"id" is an integer from 1 to 2^53-1`)
+	}
+	return id, nil
+}
+
+func decodeNames(value []byte) ([]string, error) {
+	var names []string
+	if !isArray(value) || json.Unmarshal(value, &names) != nil || slices.Contains(elementsNull(value), true) {
+		return nil, Refuse(BadRequest, `"delete" is an array of keys`)
+	}
+	return names, nil
+}
+
+// elementsNull says of each element whether it is null, which json.Unmarshal would take for an empty string.
+func elementsNull(array []byte) (null []bool) {
+	for i := 1; i < len(array)-1; {
+		end := endOf(array, i)
+		null = append(null, isNull(array[i:end]))
+		i = end + len(",")
+	}
+	return null
+}
+
+func decodeValues(field string, object []byte) (map[string]json.RawMessage, error) {
+	if !isObject(object) {
+		return nil, Refuse(BadRequest, "%q is an object of keys and values", field)
+	}
+	values := make(map[string]json.RawMessage)
+	for name, value := range members(object) {
+		values[unquote(name)] = value
+	}
+	return values, nil
+}
+
+// Keys yields every key that the mutation names.
+func (m *Mutation) Keys(yield func(key string) bool) {
+	for _, key := range m.Delete {
+		if !yield(key) {
+			return
+		}
+	}
+	for _, operands := range []map[string]json.RawMessage{m.Set, m.Merge, m.Append, m.Incr} {
+		for key := range operands {
+			if !yield(key) {
+				return
+			}
+		}
+	}
+}
+
+// Check compacts the values of a mutation made by Go code and checks it as DecodeMutation would.
+func (m *Mutation) Check() error {
+	for _, operands := range []map[string]json.RawMessage{m.Set, m.Merge, m.Append, m.Incr} {
+		for key, value := range operands {
+			compact, err := Compact(value)
+			if err != nil {
+				return err
+			}
+			operands[key] = compact
+		}
+	}
+	if m.ID > MaxMutationID {
+		return Refuse(BadRequest, "an id is at most 2^53-1")
+	}
+	return m.check()
+}
+
+func (m *Mutation) check() error {
+	var named nameSet
+	for key := range m.Keys {
+		if err := CheckKey(key); err != nil {
+			return err
+		}
+		if !named.add(key) {
+			return Refuse(BadRequest, "key %q is named twice", key)
+		}
+	}
+	for key, value := range m.Incr {
+		if !isNumber(value) {
+			return Refuse(BadRequest, "incr of %q: the operand is a number", key)
+		}
+	}
+	for key, value := range m.Append {
+		if !isArray(value) {
+			return Refuse(BadRequest, "append to %q: the operand is an array", key)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,60 @@
+package pebblestore
+
+import (
+	"container/list"
+	"sync"
+
+	"github.com/seshd/seshd/session"
+)
+
+// recordOverhead is about what a decoded record costs beside its keys and values.
+const recordOverhead = 1 << 10
+
+// cache keeps the records committed last, decoded, up to a number of bytes. Only commits put something
+// in, never a reader, who might bring back what a commit has just replaced.
+type cache struct {
+	mu      sync.Mutex // guards all below
+	max     int
+	size    int
+	order   *list.List // of *session.Record, the newest in front
+	records map[session.ID]*list.Element
+}
+
+func newCache(bytes int) *cache {
+	return &cache{max: bytes, order: list.New(), records: make(map[session.ID]*list.Element)}
+}
+
+func cost(r *session.Record) int { return recordOverhead + r.State.Size() }
+
+func (c *cache) get(id session.ID) *session.Record {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at, found := c.records[id]
+	if !found {
+		return nil
+	}
+	c.order.MoveToFront(at)
+	return at.Value.(*session.Record)
+}
+
+// put replaces the record of a session; nil forgets it.
+func (c *cache) put(id session.ID, r *session.Record) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if at, found := c.records[id]; found {
+		c.remove(at)
+	}
+	if r == nil {
+		return
+	}
+	c.records[id] = c.order.PushFront(r)
+	for c.size += cost(r); c.size > c.max; {
+		c.remove(c.order.Back())
+	}
+}
+
+func (c *cache) remove(at *list.Element) {
+	r := c.order.Remove(at).(*session.Record)
+	delete(c.records, r.ID)
+	c.size -= cost(r)
+}

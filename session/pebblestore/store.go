@@ -1,0 +1,233 @@
+// Package pebblestore keeps sessions on the local disk, in a Pebble database behind a group committer.
+//
+// What it promises beyond the contract of session.Store: every commit is fsynced before anybody hears of it, writers that come
+// together share one fsync, start-up does not read the sessions, and one directory serves one process at a time.
+package pebblestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/seshd/seshd/session"
+)
+
+// Chosen by measurement at 128 writers on 2 cores: Pebble's defaults stall writes for seconds when flushes fall behind.
+const (
+	memTableSize = 16 << 20 // eight of these are the most that a start after a crash replays: well under a second
+	memTables    = 8
+	l0StopWrites = 1000
+	compactions  = 2
+	blobFrom     = 256 // bytes; larger values move to blob files, which compactions do not rewrite
+	blockCache   = 64 << 20
+	recordCache  = 64 << 20
+	minFree      = max(256<<20, 4*memTableSize) // Pebble ends the process when it cannot write, so writes are refused before that
+	dirMode      = 0o700
+	databaseName = "db"
+)
+
+// Options tune a Store; the zero value is good.
+type Options struct {
+	Logger *slog.Logger // nil: slog.Default()
+}
+
+// Store is a session.Store. It may be used concurrently.
+type Store struct {
+	dir string
+	db  *pebble.DB
+	log *slog.Logger
+
+	mu      sync.Mutex // guards waiting and closed
+	waiting []op
+	closed  bool
+	wake    chan struct{} // holds one token while waiting is not empty
+	done    chan struct{} // closed when the committer has stopped
+
+	visible sync.RWMutex // held by readers, and by the committer to change what they see
+	hidden  *tx          // being committed: readers see what was before it
+	shut    bool         // the database is closed
+	cache   *cache
+
+	// Owned by the committer.
+	feed   func(session.Event)
+	failed error // set by the first commit that failed: nothing is acknowledged after it
+	space  spaceCheck
+}
+
+var _ interface {
+	session.Store
+	session.Keeper
+} = (*Store)(nil)
+
+// Open opens the store in a directory, which it makes (mode 0700) where there is none.
+func Open(dir string, o Options) (*Store, error) {
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if err := os.MkdirAll(dir, dirMode); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	if err := os.Chmod(dir, dirMode); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	path := filepath.Join(dir, databaseName)
+	if err := os.MkdirAll(path, dirMode); err != nil {
+		return nil, fmt.Errorf("data directory: %w", err)
+	}
+	lock, err := pebble.LockDirectory(path, vfs.Default)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %s is in use by another server; give this one a directory of its own (%v)", ErrLocked, dir, err)
+	}
+	db, err := pebble.Open(path, pebbleOptions(lock, o.Logger))
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), lock.Close())
+	}
+	if err := checkFormat(db); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close(), lock.Close())
+	}
+	s := &Store{
+		dir: dir, db: db, log: o.Logger,
+		wake: make(chan struct{}, 1), done: make(chan struct{}),
+		cache: newCache(recordCache),
+		feed:  func(session.Event) {},
+		space: spaceCheck{path: path},
+	}
+	go func() {
+		defer close(s.done)
+		s.commitAll()
+		s.visible.Lock()
+		s.shut = true
+		s.visible.Unlock()
+		s.failed = errors.Join(s.failed, db.Flush(), db.Close(), lock.Close()) // flushed, so that the next start replays nothing
+	}()
+	return s, nil
+}
+
+// ErrLocked is in the error of Open where another process has the directory.
+var ErrLocked = errors.New("data directory is locked")
+
+func pebbleOptions(lock *pebble.Lock, log *slog.Logger) *pebble.Options {
+	o := &pebble.Options{
+		Lock:                        lock,
+		FormatMajorVersion:          pebble.FormatValueSeparation, // pinned: an upgrade is a decision, not an accident
+		MemTableSize:                memTableSize,
+		MemTableStopWritesThreshold: memTables,
+		L0StopWritesThreshold:       l0StopWrites,
+		CompactionConcurrencyRange:  func() (int, int) { return 1, compactions },
+		CacheSize:                   blockCache,
+		Logger:                      pebbleLog{log},
+	}
+	o.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy {
+		return pebble.ValueSeparationPolicy{
+			Enabled: true, MinimumSize: blobFrom, MaxBlobReferenceDepth: 10,
+			RewriteMinimumAge: blobRewriteAge, TargetGarbageRatio: blobGarbage,
+		}
+	}
+	return o
+}
+
+// Load returns the committed record, or nil.
+func (s *Store) Load(_ context.Context, id session.ID) (*session.Record, error) {
+	s.visible.RLock()
+	defer s.visible.RUnlock()
+	if s.shut {
+		return nil, errClosed
+	}
+	if s.hidden != nil {
+		if staged, ok := s.hidden.records[id]; ok {
+			return staged.committed, nil
+		}
+	}
+	return s.committedRecord(id)
+}
+
+// Token returns what is known of a token.
+func (s *Store) Token(_ context.Context, key session.TokenKey) (session.TokenRecord, bool, error) {
+	s.visible.RLock()
+	defer s.visible.RUnlock()
+	if s.shut {
+		return session.TokenRecord{}, false, errClosed
+	}
+	k := tokenKey(key)
+	if s.hidden != nil {
+		if staged, ok := s.hidden.values[k]; ok {
+			return decodeToken(staged.committed)
+		}
+	}
+	value, err := s.committedValue(k)
+	if err != nil {
+		return session.TokenRecord{}, false, err
+	}
+	return decodeToken(value)
+}
+
+// committedRecord reads past what is hidden; the caller is the committer or holds visible.
+func (s *Store) committedRecord(id session.ID) (*session.Record, error) {
+	if r := s.cache.get(id); r != nil {
+		return r, nil
+	}
+	value, err := s.committedValue(sessionKey(id))
+	if err != nil || value == nil {
+		return nil, err
+	}
+	r, err := session.DecodeRecord(value)
+	if err != nil {
+		return nil, s.fault(fmt.Errorf("session %s: %w", id, err))
+	}
+	return r, nil
+}
+
+// committedValue returns a copy of a value, nil where there is none.
+func (s *Store) committedValue(key string) ([]byte, error) {
+	value, closer, err := s.db.Get([]byte(key))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, s.fault(err)
+	}
+	defer closer.Close()
+	return append([]byte{}, value...), nil
+}
+
+// fault logs what went wrong and returns what a client may know of it.
+func (s *Store) fault(err error) error {
+	s.log.Error("store fault", "data", s.dir, "error", err)
+	return session.Refuse(session.Unavailable, "the session store cannot be reached")
+}
+
+// Feed sets the function that hears of every commit.
+func (s *Store) Feed(feed func(session.Event)) { s.feed = feed }
+
+// Ready says whether the store takes writes.
+func (s *Store) Ready(ctx context.Context) error {
+	s.mu.Lock()
+	closed := s.closed
+	s.mu.Unlock()
+	if closed {
+		return errClosed
+	}
+	if err := s.space.check(); err != nil {
+		return err
+	}
+	return s.do(func(*tx) error { return nil })
+}
+
+// Close commits what is waiting, flushes, and closes the database.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if !s.closed {
+		s.closed = true
+		close(s.wake)
+	}
+	s.mu.Unlock()
+	<-s.done
+	return s.failed
+}

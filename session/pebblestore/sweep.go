@@ -1,0 +1,105 @@
+package pebblestore
+
+import (
+	"context"
+	"encoding/binary"
+	"strings"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/seshd/seshd/session"
+)
+
+// sweepChunk is how many due entries one op of the sweep handles, so that writers never wait long behind it.
+const sweepChunk = 256
+
+// Sweep removes what is due. A session that turns out to be alive gets a new entry in the index, at its present
+// deadline: so a mutation costs no index write, and a session one sweep a time-out.
+func (s *Store) Sweep(ctx context.Context, now time.Time) error {
+	for ctx.Err() == nil {
+		due, err := s.due(now)
+		if err != nil || len(due) == 0 {
+			return err
+		}
+		var ended []session.Event
+		done := make(chan error, 1)
+		s.submit(op{
+			run: func(t *tx) { ended, err = t.sweep(due, now) },
+			answer: func(failed error) {
+				if failed != nil {
+					done <- failed
+					return
+				}
+				for _, event := range ended {
+					s.feed(event)
+				}
+				done <- err
+			},
+		})
+		if err := <-done; err != nil {
+			return err
+		}
+		for _, event := range ended {
+			s.log.Info("session expired", "session", event.ID.String())
+		}
+	}
+	return ctx.Err()
+}
+
+// due lists the next index entries whose time has come.
+func (s *Store) due(now time.Time) ([]string, error) {
+	s.visible.RLock()
+	defer s.visible.RUnlock()
+	if s.shut {
+		return nil, errClosed
+	}
+	iter, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte(prefixIndex), UpperBound: []byte(indexKey(now, ""))})
+	if err != nil {
+		return nil, s.fault(err)
+	}
+	defer iter.Close()
+	var entries []string
+	for iter.First(); iter.Valid() && len(entries) < sweepChunk; iter.Next() {
+		entries = append(entries, string(iter.Key()))
+	}
+	return entries, iter.Error()
+}
+
+func (t *tx) sweep(entries []string, now time.Time) (ended []session.Event, err error) {
+	for _, entry := range entries {
+		// The entry is on disk though this group may not have read it.
+		t.values[entry] = &stagedValue{committed: []byte(entry)}
+		key := entry[len(prefixIndex)+binary.Size(uint64(0)):]
+		if id, isSession := strings.CutPrefix(key, prefixSession); isSession {
+			event, expired, err := t.expire(session.ID([]byte(id)), now)
+			if err != nil {
+				return nil, err
+			}
+			if expired {
+				ended = append(ended, event)
+			}
+			continue
+		}
+		// Tokens and tickets are never prolonged.
+		staged, err := t.value(key)
+		if err != nil {
+			return nil, err
+		}
+		staged.next = nil
+	}
+	return ended, nil
+}
+
+func (t *tx) expire(id session.ID, now time.Time) (session.Event, bool, error) {
+	staged, err := t.record(id)
+	if err != nil || staged.next == nil {
+		return session.Event{}, false, err
+	}
+	if staged.next.Alive(now) {
+		t.arm(sessionKey(id), staged.next.Deadline)
+		return session.Event{}, false, nil
+	}
+	staged.next = nil
+	return session.Event{ID: id, End: session.Expired}, true, nil
+}

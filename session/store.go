@@ -1,0 +1,85 @@
+package session
+
+import (
+	"context"
+	"time"
+)
+
+// Source says where a change came from, as tabs are told.
+type Source string
+
+// The sources of a change.
+const (
+	ByTab  Source = "tab"
+	ByHTTP Source = "http"
+	ByAPI  Source = "api"
+	ByCode Source = "code"
+)
+
+// End says why a session is over.
+type End string
+
+// The ends of a session.
+const (
+	Destroyed End = "destroyed"
+	Expired   End = "expired"
+)
+
+// Event is one commit, as the feed tells it.
+type Event struct {
+	ID     ID
+	Record *Record // as committed; nil where the session ended
+	By     Source
+	End    End // why it ended
+}
+
+// Update is one read-modify-write of a session.
+type Update struct {
+	Handle Handle
+	By     Source
+	// Change is called with the newest record, nil where the session was never written, once Handle.Admit has let it
+	// pass. It returns the record to commit, current itself where nothing is to be stored, or nil to end the session.
+	// It must be pure: a store may call it again, and from any goroutine.
+	Change func(current *Record) (*Record, error)
+	End    End // why, where Change ends the session
+	// Done is called exactly once, after what Change saw and made is durable and the feed was told of it. It gets the
+	// record that is now current. It must not block. Updates of one session are answered in the order they were given.
+	Done func(current *Record, err error)
+}
+
+// Store keeps records, tokens and tickets. Package storetest has the contract as a suite that every store passes.
+// All methods may be called concurrently. A fault of the store is an *Error with code Unavailable.
+type Store interface {
+	// Load returns the committed record, or nil where there is none. It never shows what is not durable yet.
+	Load(ctx context.Context, id ID) (*Record, error)
+
+	// Token returns what is known of a token; false where it was never written with.
+	Token(ctx context.Context, key TokenKey) (TokenRecord, bool, error)
+
+	// Update queues a read-modify-write, which is atomic and durable before Done is called. With the first record of
+	// a session, and with the end of one that has no record, the same commit writes the token's own record.
+	Update(Update)
+
+	// PutTicket stores a ticket. TakeTicket removes it and returns it, to one caller only; false where it is unknown.
+	PutTicket(ctx context.Context, key TicketKey, t Ticket) error
+	TakeTicket(ctx context.Context, key TicketKey) (Ticket, bool, error)
+
+	// Sweep removes what is past its time: sessions, with an Event each, tokens and tickets.
+	Sweep(ctx context.Context, now time.Time) error
+
+	// Feed sets the function that is told of every commit, in version order per session and before the commit's own
+	// Done, one call at a time for one session. It must not block, and is set once, before the first Update.
+	Feed(func(Event))
+
+	// Ready says whether the store can be read and written now.
+	Ready(ctx context.Context) error
+
+	// Close waits for updates under way; later ones are refused.
+	Close() error
+}
+
+// Keeper is a Store that can keep a server's own secrets beside the data, such as the embedded one.
+type Keeper interface {
+	// Secret returns the secret of a name, drawn at the first call and kept from then on.
+	Secret(name string) (string, error)
+}

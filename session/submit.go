@@ -1,0 +1,67 @@
+package session
+
+import (
+	"context"
+	"time"
+)
+
+// Result is what the sender of a mutation learns. State is the state of the very commit that applied it.
+type Result struct {
+	Before, State *State
+	Expires       time.Time
+	Duplicate     bool // it had been applied before
+}
+
+// Submission is a mutation with who sends it.
+type Submission struct {
+	Handle   Handle
+	By       Source
+	Sender   SenderID // zero: none; else the mutation is applied once
+	Mutation *Mutation
+}
+
+// Submit sends a mutation on its way. done is called once it is durable and told to the feed, or refused; it must
+// not block. Submissions to one session are applied and answered in the order of the calls.
+func (m *Manager) Submit(s Submission, done func(Result, error)) {
+	var result Result
+	rules := m.rules
+	if s.By == ByTab || s.By == ByHTTP {
+		rules.Writable = m.Writable
+	}
+	m.store.Update(Update{
+		Handle: s.Handle,
+		By:     s.By,
+		Change: func(current *Record) (*Record, error) {
+			next, duplicate, err := current.Mutate(Write{
+				Handle: s.Handle, Sender: s.Sender, Mutation: s.Mutation,
+				Rules: rules, Timing: m.timing, Now: time.Now(), Senders: m.senders,
+			})
+			result = Result{Before: current.state(), State: next.state(), Duplicate: duplicate}
+			return next, err
+		},
+		Done: func(current *Record, err error) {
+			result.Expires = m.Expires(s.Handle, current)
+			done(result, err)
+		},
+	})
+}
+
+func (r *Record) state() *State {
+	if r == nil {
+		return &State{}
+	}
+	return r.State
+}
+
+// Apply is Submit for callers that wait. Once a mutation is on its way it is not called back:
+// a context that ends meanwhile changes nothing.
+func (m *Manager) Apply(_ context.Context, s Submission) (Result, error) {
+	type outcome struct {
+		result Result
+		err    error
+	}
+	done := make(chan outcome, 1)
+	m.Submit(s, func(r Result, err error) { done <- outcome{r, err} })
+	o := <-done
+	return o.result, o.err
+}

@@ -1,0 +1,123 @@
+package session
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"log/slog"
+	"time"
+)
+
+// Token is the secret that a browser holds in its cookie: 256 random bits. It is never stored, logged or
+// sent anywhere else; everything that is known about it in public is derived from it by HMAC-SHA256.
+type Token [32]byte
+
+// NewToken draws a token from crypto/rand.
+func NewToken() (t Token) {
+	rand.Read(t[:])
+	return t
+}
+
+// String keeps the secret out of every format verb that would print it.
+func (t Token) String() string { return "session.Token(secret)" }
+
+// GoString keeps it out of %#v.
+func (t Token) GoString() string { return t.String() }
+
+// LogValue keeps it out of structured logs.
+func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
+
+// The labels keep what is derived from one token apart: knowing one of them tells nothing about another.
+const (
+	labelID     = "seshd session id"
+	labelDevice = "seshd device"
+	labelKey    = "seshd token key"
+)
+
+func (t Token) derive(label string) []byte {
+	mac := hmac.New(sha256.New, t[:])
+	mac.Write([]byte(label))
+	return mac.Sum(nil)
+}
+
+// ID is the public name of a session: safe in logs and frames.
+type ID [16]byte
+
+func (id ID) String() string { return hex.EncodeToString(id[:]) }
+
+// ParseID reads the 32 lower-case hex digits of an id.
+func ParseID(s string) (id ID, ok bool) {
+	return id, parseHex(id[:], s)
+}
+
+// DeviceID is the public handle of one token of a session. The zero DeviceID is nobody's.
+type DeviceID [8]byte
+
+func (d DeviceID) String() string { return hex.EncodeToString(d[:]) }
+
+func parseHex(dst []byte, s string) bool {
+	if len(s) != hex.EncodedLen(len(dst)) {
+		return false
+	}
+	for _, c := range []byte(s) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	_, err := hex.Decode(dst, []byte(s))
+	return err == nil
+}
+
+// TokenKey is the hash under which a store knows a token.
+type TokenKey [32]byte
+
+// TokenRecord is what a store keeps about a token from the first write to the token's absolute end,
+// whatever ends the session: a token that has a record and no live session was ended, and stays so.
+type TokenRecord struct {
+	ID   ID
+	Ends time.Time
+}
+
+// Handle is what a good cookie or ticket leads to: a session, which may be unwritten yet, and the device that asks.
+// A Handle without a device is Go code's own: it is fenced by the session's existence alone.
+type Handle struct {
+	ID     ID
+	Device DeviceID
+	Key    TokenKey
+	Issued time.Time
+	Ends   time.Time // the absolute end of the device's token
+}
+
+// handle derives the handle of a token that was never written with.
+func (t Token) handle(issued time.Time, lifetime time.Duration) Handle {
+	h := Handle{Issued: issued, Ends: issued.Add(lifetime)}
+	copy(h.ID[:], t.derive(labelID))
+	copy(h.Device[:], t.derive(labelDevice))
+	copy(h.Key[:], t.derive(labelKey))
+	return h
+}
+
+func (h Handle) anonymous() bool { return h.Device == DeviceID{} }
+
+// TicketLifetime is how long a ticket waits to be used: time to copy a line from a page into a terminal.
+const TicketLifetime = 30 * time.Second
+
+// TicketKey is the hash under which a store knows a ticket.
+type TicketKey [32]byte
+
+// Ticket admits one connection to the session of the handle that minted it.
+type Ticket struct {
+	Handle  Handle
+	Expires time.Time
+}
+
+// newTicket draws the text of a ticket, 256 random bits.
+func newTicket() string {
+	var secret [32]byte
+	rand.Read(secret[:])
+	return base64.RawURLEncoding.EncodeToString(secret[:])
+}
+
+func ticketKey(ticket string) TicketKey { return sha256.Sum256([]byte(ticket)) }
