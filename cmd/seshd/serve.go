@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/seshd/seshd/session"
+	"github.com/seshd/seshd/session/pebblestore"
+	"github.com/seshd/seshd/web"
+)
+
+func newServe(environ []string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve sessions (what seshd does alone)",
+		Args:  noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			c, err := load(cmd.Flags(), environ)
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), c, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	addFlags(cmd.Flags())
+	return cmd
+}
+
+// serve runs a server until ctx ends or a signal comes, and tells how it went.
+func serve(ctx context.Context, c config, stdout, stderr io.Writer) error {
+	format := c.logFormat.on(stderr)
+	log := newLogger(stderr, format, c.logLevel)
+
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	signals := make(chan os.Signal, 2) // the two that onSignals waits for
+	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
+	defer signal.Stop(signals)
+	go onSignals(ctx, signals, log, stop, func() { os.Exit(1) })
+
+	err := serveOn(ctx, c, log, func(public, internal net.Listener) {
+		greeted := isTerminal(stdout)
+		if greeted {
+			banner(stdout, c, public.Addr(), colorful(stdout))
+		}
+		if !greeted || format == formatJSON {
+			log.Info("listening", "addr", public.Addr().String(), "internal_addr", addrOf(internal), "data", string(c.data), "version", version())
+		}
+	})
+	switch {
+	case err == nil:
+		log.Info("stopped")
+	case format == formatJSON: // whoever collects the log gets this line too, in the same form
+		log.Error("failed", "error", err)
+		return errLogged
+	}
+	return err
+}
+
+// serveOn wires listeners, store, sessions and web. It calls ready when connections are taken.
+func serveOn(ctx context.Context, c config, log *slog.Logger, ready func(public, internal net.Listener)) (err error) {
+	public, internal, err := listen(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer func() { // web closes them too; that is no error
+		public.Close()
+		if internal != nil {
+			internal.Close()
+		}
+	}()
+
+	store, err := pebblestore.Open(string(c.data), pebblestore.Options{Logger: log})
+	if err != nil {
+		return fmt.Errorf("--data %s: %w", c.data, err)
+	}
+	manager := session.NewManager(store, session.Options{
+		Lifetime:    time.Duration(c.lifetime),
+		IdleTimeout: time.Duration(c.idleTimeout),
+		MaxKeys:     c.maxKeys.limit(),
+		MaxBytes:    c.maxSessionBytes.limit(),
+		MaxTabs:     c.maxTabsPerSession.limit(),
+		TabRead:     session.Globs(c.tabRead),
+		TabWrite:    session.Globs(c.tabWrite),
+		Logger:      log,
+	})
+	defer func() { err = errors.Join(err, manager.Close()) }()
+
+	if len(c.apiKeys) == 0 {
+		key, err := store.Secret("api-key")
+		if err != nil {
+			return err
+		}
+		c.apiKeys = apiKeys{key}
+	}
+	app := web.New(manager, web.Options{
+		Secrets:           c.secretKeys,
+		APIKeys:           c.apiKeys,
+		AllowedOrigins:    c.allowedOrigins,
+		RequireOrigin:     bool(c.requireOrigin),
+		SameSite:          http.SameSite(c.sameSite),
+		Tour:              bool(c.tour),
+		MaxMessageBytes:   c.maxMessageBytes.limit(),
+		MaxTabsPerSession: c.maxTabsPerSession.limit(),
+		CloseIdleTabs:     !bool(c.openTabKeepsAlive),
+		ShutdownTimeout:   time.Duration(c.shutdownTimeout),
+		Logger:            log,
+	})
+	ready(public, internal)
+	return app.Serve(ctx, public, internal)
+}
+
+func addrOf(l net.Listener) string {
+	if l == nil {
+		return ""
+	}
+	return l.Addr().String()
+}

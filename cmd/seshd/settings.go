@@ -1,0 +1,123 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// config is what a server is started with.
+type config struct {
+	addr            address
+	internalAddr    optionalAddress
+	data            directory
+	secretKeys      cookieKeys
+	apiKeys         apiKeys
+	shutdownTimeout duration
+
+	lifetime          duration
+	idleTimeout       duration
+	openTabKeepsAlive toggle
+	sameSite          sameSite
+
+	tabRead        globs
+	tabWrite       globs
+	allowedOrigins origins
+	requireOrigin  toggle
+
+	maxSessionBytes   size
+	maxKeys           count
+	maxMessageBytes   size
+	maxTabsPerSession count
+
+	tour      toggle
+	logFormat logFormat
+	logLevel  logLevel
+}
+
+// A setting is one row of the table that drives flags, environment, file and help alike.
+type setting struct {
+	name   string // of the flag and of the key in the file
+	def    string
+	usage  string
+	secret bool // its value is never shown, and may come from a file named by …_FILE
+	of     func(*config) value
+}
+
+const internalAddrSetting = "internal-addr"
+
+var settings = []setting{
+	{name: "addr", def: ":8000", usage: "public listener", of: func(c *config) value { return &c.addr }},
+	{name: internalAddrSetting, def: "127.0.0.1:8001", usage: "listener for health, metrics and pprof; empty: off", of: func(c *config) value { return &c.internalAddr }},
+	{name: "data", def: "./data", usage: "where sessions and generated keys are kept", of: func(c *config) value { return &c.data }},
+	{name: "secret-key", usage: "cookie keys, newest first, at least 32 bytes each (default: one generated into --data)", secret: true, of: func(c *config) value { return &c.secretKeys }},
+	{name: "api-key", usage: "keys that open the internal listener's guarded pages (default: one generated into --data)", secret: true, of: func(c *config) value { return &c.apiKeys }},
+	{name: "lifetime", def: "30d", usage: "how long a session lives at most", of: func(c *config) value { return &c.lifetime }},
+	{name: "idle-timeout", def: "24h", usage: "how long a session lives without activity", of: func(c *config) value { return &c.idleTimeout }},
+	{name: "open-tab-keeps-alive", def: "true", usage: "an open tab counts as activity", of: func(c *config) value { return &c.openTabKeepsAlive }},
+	{name: "tab-read", def: "*", usage: "keys that tabs may see", of: func(c *config) value { return &c.tabRead }},
+	{name: "tab-write", def: "*", usage: "keys that tabs may write", of: func(c *config) value { return &c.tabWrite }},
+	{name: "allowed-origins", usage: "other origins whose pages may connect, such as https://shop.example (default: the same host only)", of: func(c *config) value { return &c.allowedOrigins }},
+	{name: "require-origin", def: "false", usage: "refuse connections without an Origin, such as a terminal's", of: func(c *config) value { return &c.requireOrigin }},
+	{name: "max-session-bytes", def: "64KiB", usage: "keys and values of one session; 0: no limit", of: func(c *config) value { return &c.maxSessionBytes }},
+	{name: "max-keys", def: "1024", usage: "keys of one session; 0: no limit", of: func(c *config) value { return &c.maxKeys }},
+	{name: "max-message-bytes", def: "64KiB", usage: "one message of a tab; 0: no limit", of: func(c *config) value { return &c.maxMessageBytes }},
+	{name: "max-tabs-per-session", def: "64", usage: "tabs open at once on one session; 0: no limit", of: func(c *config) value { return &c.maxTabsPerSession }},
+	{name: "tour", def: "true", usage: "the routes of the tour (/, /cherries, /blueberries, /destroy-session) and the live view", of: func(c *config) value { return &c.tour }},
+	{name: "cookie-samesite", def: "lax", usage: "SameSite of the cookie; none needs HTTPS", of: func(c *config) value { return &c.sameSite }},
+	{name: "log-format", def: formatAuto, usage: "auto is text on a terminal, else json", of: func(c *config) value { return &c.logFormat }},
+	{name: "log-level", def: "info", usage: "debug, info, warn or error; debug shows each write", of: func(c *config) value { return &c.logLevel }},
+	{name: "shutdown-timeout", def: "25s", usage: "how long a stop may take to close the tabs", of: func(c *config) value { return &c.shutdownTimeout }},
+}
+
+// configFlag names the YAML file. It is no setting: a file cannot name another one.
+const configFlag = "config"
+
+const envPrefix = "SESHD_"
+
+// envFile ends the variable that names a file with a secret in it, as Docker and Kubernetes mount them.
+const envFile = "_FILE"
+
+func envName(name string) string {
+	return envPrefix + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))
+}
+
+// addFlags gives a command the flags of the settings named (all, if none is) and --config.
+func addFlags(flags *pflag.FlagSet, names ...string) {
+	flags.SortFlags = false // the table's order: what a newcomer needs first
+	wanted := map[string]bool{}
+	for _, name := range names {
+		wanted[name] = true
+	}
+	for _, s := range settings {
+		if len(names) > 0 && !wanted[s.name] {
+			continue
+		}
+		v := s.of(new(config))
+		_, list := v.(listValue)
+		f := flags.VarPF(&flagText{kind: v.kind(), text: s.def, list: list}, s.name, "", s.usage)
+		if _, ok := v.(*toggle); ok {
+			f.NoOptDefVal = "true"
+		}
+	}
+	flags.Var(&flagText{kind: "file"}, configFlag, "YAML file of these settings; flags and "+envPrefix+"… variables beat it")
+}
+
+// flagText keeps a flag as it was written. The loader reads it, so that a value is judged by the same
+// words whether it came from a flag, the environment or the file.
+type flagText struct {
+	kind, text string
+	list, set  bool
+}
+
+func (f *flagText) String() string { return f.text }
+func (f *flagText) Type() string   { return f.kind }
+
+// Set adds to a list when the flag is given again, and replaces anything else.
+func (f *flagText) Set(text string) error {
+	if f.list && f.set && text != "" {
+		text = f.text + "," + text
+	}
+	f.text, f.set = text, true
+	return nil
+}
