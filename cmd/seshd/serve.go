@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -97,12 +98,15 @@ func serveOn(ctx context.Context, c config, log *slog.Logger, ready func(public,
 	})
 	defer func() { err = errors.Join(err, manager.Close()) }()
 
-	if len(c.apiKeys) == 0 {
-		key, err := store.Secret("api-key")
-		if err != nil {
+	if len(c.secretKeys) == 0 {
+		if err := ownSecret(store, c, "secret-key", &c.secretKeys); err != nil {
 			return err
 		}
-		c.apiKeys = apiKeys{key}
+	}
+	if len(c.apiKeys) == 0 {
+		if err := ownSecret(store, c, "api-key", &c.apiKeys); err != nil {
+			return err
+		}
 	}
 	app := web.New(manager, web.Options{
 		Secrets:           c.secretKeys,
@@ -112,13 +116,24 @@ func serveOn(ctx context.Context, c config, log *slog.Logger, ready func(public,
 		SameSite:          http.SameSite(c.sameSite),
 		Tour:              bool(c.tour),
 		MaxMessageBytes:   c.maxMessageBytes.limit(),
-		MaxTabsPerSession: c.maxTabsPerSession.limit(),
 		CloseIdleTabs:     !bool(c.openTabKeepsAlive),
 		ShutdownTimeout:   time.Duration(c.shutdownTimeout),
 		Logger:            log,
 	})
 	ready(public, internal)
 	return app.Serve(ctx, public, internal)
+}
+
+// ownSecret takes a secret that was not given from the data directory, where the first start draws it.
+func ownSecret(store *pebblestore.Store, c config, name string, into value) error {
+	secret, err := store.Secret(name)
+	if err != nil {
+		return err
+	}
+	if err := into.set(secret); err != nil {
+		return fmt.Errorf("%s: %w", filepath.Join(string(c.data), name), err)
+	}
+	return nil
 }
 
 func addrOf(l net.Listener) string {

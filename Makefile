@@ -1,0 +1,23 @@
+.PHONY: run build test prove fuzz image
+
+run:
+	go run ./cmd/seshd
+
+build:
+	CGO_ENABLED=0 go build -trimpath -o seshd ./cmd/seshd
+
+# Everything CI does; installs what is missing through apt.
+test:
+	sh .ci/test
+
+# The tests that a short run cuts down (SIGKILL rounds, tabs, writes), at their full counts.
+prove:
+	SESHD_PROVE=1 go test -count=1 -timeout 60m ./...
+
+# make fuzz TIME=10m
+TIME ?= 1m
+fuzz:
+	sh .ci/fuzz $(TIME)
+
+image:
+	docker build --build-arg VERSION="$$(git describe --tags --always --dirty)" -t seshd .
