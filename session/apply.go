@@ -3,6 +3,7 @@ package session
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"slices"
 )
 
@@ -16,8 +17,8 @@ type Rules struct {
 
 // Apply returns the state after a checked mutation, and s itself where nothing would change. It is pure: s stays as it is.
 func (s *State) Apply(m *Mutation, rules Rules) (*State, error) {
-	if m.IfVersion != nil && *m.IfVersion != s.Version {
-		return nil, &Error{Code: Conflict, Version: s.Version, Message: "the session is at another version than if_version names: read it again"}
+	if err := s.checkVersion(m.IfVersion); err != nil {
+		return nil, err
 	}
 	if rules.Writable != nil {
 		for key := range m.Keys {
@@ -38,6 +39,13 @@ func (s *State) Apply(m *Mutation, rules Rules) (*State, error) {
 		return s, nil
 	}
 	return next, s.checkLimits(next, rules)
+}
+
+func (s *State) checkVersion(want *uint64) error {
+	if want == nil || *want == s.Version {
+		return nil
+	}
+	return &Error{Code: Conflict, Version: s.Version, Message: fmt.Sprintf("the session is at version %d, not %d: read it again", s.Version, *want)}
 }
 
 // checkLimits refuses growth over a limit. What only shrinks a session that is over (the limit was lowered) is let through.

@@ -20,7 +20,7 @@ const (
 	// minSenders keeps the once-memory of a session well above the tabs a person has open.
 	minSenders = 128
 
-	// Idleness is kept to a sixteenth of the time-out, so that activity costs at most sixteen extra commits in it.
+	// Time-outs are kept to a sixteenth of the shorter one, so that activity costs at most sixteen extra commits in it.
 	grainsPerIdle = 16
 	minGrain      = 100 * time.Millisecond // below that the sweep would be busy for nothing
 	maxGrain      = 5 * time.Minute        // above that an expired session's tabs would notice late
@@ -73,7 +73,7 @@ func NewManager(store Store, o Options) *Manager {
 		MaxKeys:  max(0, orDefault(o.MaxKeys, DefaultMaxKeys)),
 		MaxBytes: max(0, orDefault(o.MaxBytes, DefaultMaxBytes)),
 	}
-	m.timing = Timing{Idle: o.IdleTimeout, Grain: min(max(o.IdleTimeout/grainsPerIdle, minGrain), maxGrain)}
+	m.timing = Timing{Idle: o.IdleTimeout, Grain: min(max(min(o.IdleTimeout, o.Lifetime)/grainsPerIdle, minGrain), maxGrain)}
 	m.senders = max(minSenders, 2*o.MaxTabs)
 
 	ignore := func(Event) {}
@@ -216,12 +216,13 @@ func (m *Manager) Touch(h Handle, r *Record) {
 	})
 }
 
-// Destroy ends the session for all its devices. A handle whose session is over already is refused.
-func (m *Manager) Destroy(ctx context.Context, h Handle) error {
-	_, err := m.update(ctx, Update{
+// Destroy ends the session for all its devices, at exactly the version ifVersion where one is given. A handle whose
+// session is over already is refused.
+func (m *Manager) Destroy(ctx context.Context, h Handle, ifVersion *uint64) error {
+	_, err := m.update(Update{
 		Handle: h,
 		End:    Destroyed,
-		Change: func(*Record) (*Record, error) { return nil, nil },
+		Change: func(current *Record) (*Record, error) { return nil, current.state().checkVersion(ifVersion) },
 	})
 	if err == nil {
 		m.log.InfoContext(ctx, "session destroyed", "session", h.ID.String(), "device", h.Device.String())
@@ -230,7 +231,7 @@ func (m *Manager) Destroy(ctx context.Context, h Handle) error {
 }
 
 // update waits for the outcome of an update.
-func (m *Manager) update(_ context.Context, u Update) (*Record, error) {
+func (m *Manager) update(u Update) (*Record, error) {
 	type outcome struct {
 		record *Record
 		err    error

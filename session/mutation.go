@@ -39,6 +39,19 @@ func DecodeMutation(text []byte) (Mutation, error) {
 	return decodeMutation(compact)
 }
 
+// DecodeMergePatch reads an RFC 7396 merge patch of the whole session: each member is the patch of a key.
+func DecodeMergePatch(text []byte) (Mutation, error) {
+	patch, err := Compact(text)
+	if err != nil {
+		return Mutation{}, err
+	}
+	m := Mutation{}
+	if m.Merge, err = decodeValues("merge", patch); err != nil {
+		return Mutation{}, err
+	}
+	return m, m.check()
+}
+
 // idOf finds the id in an object that was refused as a whole.
 func idOf(object []byte) uint64 {
 	for name, value := range members(object) {

@@ -104,7 +104,7 @@ func (s *Session) Destroy(ctx context.Context) error {
 	if s.err != nil {
 		return s.err
 	}
-	return s.manager.Destroy(ctx, s.handle)
+	return s.manager.Destroy(ctx, s.handle, nil)
 }
 
 func (s *Session) operate(ctx context.Context, key string, value any, place func(*Mutation, map[string]json.RawMessage)) (Data, error) {

@@ -1,0 +1,204 @@
+package hub
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/seshd/seshd/session"
+)
+
+// Options tune a Hub; the zero value is good.
+type Options struct {
+	// CloseIdleTabs lets a session time out under its open tabs. Without it an open tab counts as activity.
+	CloseIdleTabs bool
+}
+
+// Hub has the rooms of one server. It may be used concurrently.
+type Hub struct {
+	manager *session.Manager
+	options Options
+	stop    context.CancelFunc
+	tended  sync.WaitGroup
+
+	mu       sync.Mutex // guards what follows; never held while a room's mu is waited for
+	rooms    map[session.ID]*room
+	draining bool
+}
+
+// New starts a hub that listens to the manager's feed.
+func New(m *session.Manager, o Options) *Hub {
+	ctx, stop := context.WithCancel(context.Background())
+	h := &Hub{manager: m, options: o, stop: stop, rooms: make(map[session.ID]*room)}
+	m.Feed(h.commit)
+	h.tended.Go(func() { h.tend(ctx) })
+	return h
+}
+
+// Close stops the hub's own work. Tabs are closed by Drain.
+func (h *Hub) Close() {
+	h.stop()
+	h.tended.Wait()
+}
+
+// Tabs says how many tabs a session has open.
+func (h *Hub) Tabs(id session.ID) int {
+	r := h.find(id)
+	if r == nil {
+		return 0
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.tabs)
+}
+
+// List describes the open tabs of a session, the oldest first.
+func (h *Hub) List(id session.ID) []Info {
+	r := h.find(id)
+	if r == nil {
+		return nil
+	}
+	return r.list()
+}
+
+func (h *Hub) find(id session.ID) *room {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.rooms[id]
+}
+
+// Join is what a connection says when it enters.
+type Join struct {
+	Handle    session.Handle
+	Since     *uint64 // resume from this version, where that can be told
+	Transport string
+	UserAgent string
+	Sender    session.SenderID
+	// Wake is called when there may be something to tell: Next says what. It must neither block nor call the hub.
+	Wake func()
+}
+
+// Join makes a connection a tab of its session. The order closes every gap: enter the room, so that no commit is missed
+// from here on; load; check the device in that very load; only then become a tab, whose first frame is the newest state.
+func (h *Hub) Join(ctx context.Context, j Join) (*Tab, error) {
+	r, err := h.enter(j.Handle.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer h.exit(r)
+	record, err := h.manager.Load(ctx, j.Handle)
+	if err != nil {
+		return nil, err
+	}
+	h.manager.Touch(j.Handle, record)
+	return r.admit(j, record)
+}
+
+// enter finds or makes a room and counts the caller in, so that the room is kept until exit.
+func (h *Hub) enter(id session.ID) (*room, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.draining {
+		return nil, Restarting
+	}
+	r := h.rooms[id]
+	if r == nil {
+		r = &room{hub: h, id: id, tabs: make(map[*Tab]struct{})}
+		h.rooms[id] = r
+	}
+	r.users++
+	return r, nil
+}
+
+// exit counts one user of a room out; the last one closes it.
+func (h *Hub) exit(r *room) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	r.users--
+	if r.users == 0 && h.rooms[r.id] == r {
+		delete(h.rooms, r.id)
+	}
+}
+
+// commit hears of every commit from the store's feed, in version order per session.
+func (h *Hub) commit(e session.Event) {
+	r := h.find(e.ID)
+	if r == nil {
+		return
+	}
+	if e.Record != nil {
+		r.adopt(e.Record, e.By)
+		return
+	}
+	h.mu.Lock()
+	if h.rooms[e.ID] == r { // whoever joins from now on gets a room that did not end
+		delete(h.rooms, e.ID)
+	}
+	h.mu.Unlock()
+	r.end(e.End)
+}
+
+// tend goes round the rooms once a grain: open tabs keep their session alive, and a tab whose device has come to its
+// end is closed, which the store cannot know of where nothing was ever written.
+func (h *Hub) tend(ctx context.Context) {
+	tick := time.NewTicker(h.manager.Grain())
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, r := range h.all() {
+			handle, record, open := r.tend(time.Now())
+			if open && !h.options.CloseIdleTabs {
+				h.manager.Touch(handle, record)
+			}
+		}
+	}
+}
+
+func (h *Hub) all() []*room {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	rooms := make([]*room, 0, len(h.rooms))
+	for _, r := range h.rooms {
+		rooms = append(rooms, r)
+	}
+	return rooms
+}
+
+// drainPace is how far apart tabs are sent away, so that their next server sees 200 arrive a second and not all at once.
+const drainPace = 5 * time.Millisecond
+
+// Drain lets nobody in any more and sends every tab away, spread over at most the given time.
+// It returns when all were told, or ctx is done.
+func (h *Hub) Drain(ctx context.Context, within time.Duration) {
+	h.mu.Lock()
+	h.draining = true
+	h.mu.Unlock()
+	var tabs []*Tab
+	for _, r := range h.all() {
+		tabs = r.appendTabs(tabs)
+	}
+	if len(tabs) == 0 {
+		return
+	}
+	tick := time.NewTicker(max(min(drainPace, within/time.Duration(len(tabs))), time.Microsecond))
+	defer tick.Stop()
+	for _, t := range tabs {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			t.dismiss(Restarting)
+		}
+	}
+}
+
+// Rooms says how many sessions have tabs open.
+func (h *Hub) Rooms() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.rooms)
+}

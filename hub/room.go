@@ -1,0 +1,155 @@
+package hub
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/seshd/seshd/session"
+)
+
+// room is one session with open tabs.
+type room struct {
+	hub *Hub
+	id  session.ID
+
+	users int // tabs and those about to join; guarded by hub.mu
+
+	mu     sync.Mutex      // guards what follows
+	record *session.Record // the newest committed one known; nil: nothing written yet
+	by     session.Source  // who made the newest version; empty where that is not known
+	shared []byte          // the frame that takes a tab from the version before to the newest; nil: not made yet
+	tabs   map[*Tab]struct{}
+	over   *Bye // the session ended
+}
+
+// admit makes a connection a tab, having loaded the record that may be older or newer than the room's.
+func (r *room) admit(j Join, loaded *session.Record) (*Tab, error) {
+	t := &Tab{room: r, join: j, opened: time.Now()}
+	limit := r.hub.manager.MaxTabs()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.over != nil {
+		return nil, r.over
+	}
+	if loaded != nil && newer(loaded, r.record) {
+		r.replace(loaded, "")
+	}
+	if r.record != nil && !r.record.Lists(j.Handle.Device, time.Now()) {
+		return nil, session.Refuse(session.NoSuchSession, "this device's part in the session was ended")
+	}
+	if limit > 0 && len(r.tabs) >= limit {
+		return nil, tooManyTabs(limit)
+	}
+	r.hub.mu.Lock()
+	r.users++
+	r.hub.mu.Unlock()
+	r.tabs[t] = struct{}{}
+	r.wakeAll()
+	return t, nil
+}
+
+// adopt takes a commit from the feed.
+func (r *room) adopt(record *session.Record, by session.Source) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !newer(record, r.record) {
+		return
+	}
+	news := r.replace(record, by)
+	for t := range r.tabs {
+		if !record.Lists(t.join.Handle.Device, time.Now()) {
+			t.bye = LoggedOut
+			news = true
+		}
+	}
+	if news {
+		r.wakeAll()
+	}
+}
+
+// newer says whether a replaces b in a room. Equal versions differ in times only, and the later commit is right.
+func newer(a, b *session.Record) bool {
+	return b == nil || a.State.Version > b.State.Version ||
+		a.State.Version == b.State.Version && (a.Epoch > b.Epoch || a.Epoch == b.Epoch && !a.Touched.Before(b.Touched))
+}
+
+// replace sets the record and says whether it is news to tabs.
+func (r *room) replace(record *session.Record, by session.Source) bool {
+	before := r.version()
+	r.record = record
+	if record.State.Version == before {
+		return false
+	}
+	r.by, r.shared = by, nil
+	if record.State.Version != before+1 {
+		r.by = "" // several versions in one
+	}
+	return true
+}
+
+func (r *room) version() uint64 { return r.state().Version }
+
+func (r *room) state() *session.State {
+	if r.record == nil {
+		return &session.State{}
+	}
+	return r.record.State
+}
+
+// wakeAll wakes the writer of every tab; the caller holds mu.
+func (r *room) wakeAll() {
+	for t := range r.tabs {
+		t.join.Wake()
+	}
+}
+
+// end closes every tab, now and later.
+func (r *room) end(why session.End) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.over = byeOf(why)
+	for t := range r.tabs {
+		t.bye = r.over
+	}
+	r.wakeAll()
+}
+
+// tend closes the tabs whose device has come to its end, and returns the handle of one that stays.
+func (r *room) tend(now time.Time) (handle session.Handle, record *session.Record, open bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for t := range r.tabs {
+		if now.Before(t.join.Handle.Ends) {
+			handle, open = t.join.Handle, true
+			continue
+		}
+		t.bye = byeOf(session.Expired)
+		t.join.Wake()
+	}
+	return handle, r.record, open
+}
+
+func (r *room) appendTabs(tabs []*Tab) []*Tab {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for t := range r.tabs {
+		tabs = append(tabs, t)
+	}
+	return tabs
+}
+
+func (r *room) list() []Info {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	infos := make([]Info, 0, len(r.tabs))
+	for t := range r.tabs {
+		infos = append(infos, Info{
+			Transport: t.join.Transport, Opened: t.opened, Version: t.told,
+			UserAgent: t.join.UserAgent, Device: t.join.Handle.Device, Sender: t.join.Sender,
+		})
+	}
+	slices.SortFunc(infos, func(a, b Info) int { return cmp.Compare(a.Opened.UnixNano(), b.Opened.UnixNano()) })
+	return infos
+}

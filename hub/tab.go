@@ -1,0 +1,139 @@
+package hub
+
+import (
+	"time"
+
+	"github.com/seshd/seshd/session"
+)
+
+// Tab is one live connection to a session. Its methods may be called concurrently, but Next and Session by its
+// writer alone, since the order of their frames is the order in which the tab must read them.
+type Tab struct {
+	room   *room
+	join   Join
+	opened time.Time
+
+	// Guarded by room.mu.
+	greeted  bool   // the first frame was given
+	told     uint64 // the version that the frames given so far lead to
+	toldTabs int
+	bye      *Bye
+	left     bool
+}
+
+// Info describes an open tab.
+type Info struct {
+	Transport string
+	Opened    time.Time
+	Version   uint64 // told so far
+	UserAgent string
+	Device    session.DeviceID
+	Sender    session.SenderID
+}
+
+// Handle says whose tab it is.
+func (t *Tab) Handle() session.Handle { return t.join.Handle }
+
+// Next returns what the tab has not been told: at most one frame of content and one of the tab count. After a bye
+// there is nothing more to tell.
+func (t *Tab) Next() (frames []Frame, bye *Bye) {
+	r := t.room
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if content, ok := t.content(); ok {
+		frames = append(frames, content)
+	}
+	if t.toldTabs != len(r.tabs) && t.bye == nil {
+		t.toldTabs = len(r.tabs)
+		frames = append(frames, tabsFrame(len(r.tabs), r.id, t.told))
+	}
+	return frames, t.bye
+}
+
+// content is the change or the whole session that the tab needs; the caller holds room.mu.
+func (t *Tab) content() (Frame, bool) {
+	r, state := t.room, t.room.state()
+	if t.bye == LoggedOut || t.bye != nil && !t.greeted {
+		return Frame{}, false // what came after the logout is not for this device
+	}
+	if !t.greeted {
+		t.greeted = true
+		if t.join.Since == nil {
+			return t.session(), true
+		}
+		t.told = *t.join.Since
+		return t.change(), true
+	}
+	if state.Version == t.told {
+		return Frame{}, false
+	}
+	if t.told+1 != state.Version {
+		return t.change(), true
+	}
+	if r.shared == nil {
+		delta, _ := state.Since(t.told) // from one version back it can be told, or gives a whole session below
+		if state.Floor > t.told {
+			return t.session(), true
+		}
+		r.shared = changeFrame(delta, r.by, r.hub.manager.Visible)
+	}
+	t.told = state.Version
+	return Frame{Type: Change, ID: r.id, Version: t.told, JSON: r.shared}, true
+}
+
+// change tells what changed since the version the tab has, or the whole session where that cannot be told.
+func (t *Tab) change() Frame {
+	r := t.room
+	delta, ok := r.state().Since(t.told)
+	if !ok {
+		return t.session()
+	}
+	by := session.Source("")
+	if delta.From+1 == delta.Version {
+		by = r.by
+	}
+	t.told = delta.Version
+	return Frame{Type: Change, ID: r.id, Version: t.told, JSON: changeFrame(delta, by, r.hub.manager.Visible)}
+}
+
+func (t *Tab) session() Frame {
+	r, m := t.room, t.room.hub.manager
+	t.told, t.toldTabs = r.version(), len(r.tabs)
+	return Frame{
+		Type: Session, ID: r.id, Version: t.told,
+		JSON: sessionFrame(r.id, r.state(), len(r.tabs), m.Expires(t.join.Handle, r.record), m.Visible),
+	}
+}
+
+// Session returns the whole session, for a tab that asked.
+func (t *Tab) Session() Frame {
+	t.room.mu.Lock()
+	defer t.room.mu.Unlock()
+	t.greeted = true
+	return t.session()
+}
+
+// dismiss closes one tab.
+func (t *Tab) dismiss(bye *Bye) {
+	t.room.mu.Lock()
+	defer t.room.mu.Unlock()
+	if t.bye == nil {
+		t.bye = bye
+	}
+	t.join.Wake()
+}
+
+// Leave takes the tab out of its room. It may be called more than once.
+func (t *Tab) Leave() {
+	r := t.room
+	r.mu.Lock()
+	if t.left {
+		r.mu.Unlock()
+		return
+	}
+	t.left = true
+	delete(r.tabs, t)
+	r.wakeAll()
+	r.mu.Unlock()
+	r.hub.exit(r)
+}

@@ -1,0 +1,135 @@
+package web
+
+import (
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gorilla/mux"
+	"github.com/gorilla/websocket"
+
+	"github.com/seshd/seshd/hub"
+	"github.com/seshd/seshd/session"
+)
+
+// Defaults of Options.
+const (
+	DefaultMaxMessageBytes = 64 << 10 // no less than a session may hold, so that one message can fill it
+	DefaultShutdownTimeout = 25 * time.Second
+)
+
+// Options tune an App; the zero value is good with a store that keeps secrets, such as the embedded one.
+type Options struct {
+	Secrets         []string      // cookie keys, the newest first, each of at least MinSecretBytes; nil: the store's own
+	APIKeys         []string      // keys of the internal listener; nil: nobody gets at what needs one
+	AllowedOrigins  []string      // other origins whose pages may use the session, scheme included
+	RequireOrigin   bool          // refuse WebSockets without Origin, which come from terminals and not from browsers
+	SameSite        http.SameSite // of the cookie; 0: Lax
+	Tour            bool          // the four routes of the tour, which write on GET, and the live session view
+	CloseIdleTabs   bool          // an open tab does not keep its session alive
+	MaxMessageBytes int           // of a frame or a body; 0: DefaultMaxMessageBytes, negative: no limit
+	ShutdownTimeout time.Duration // 0: DefaultShutdownTimeout
+	Logger          *slog.Logger  // nil: slog.Default()
+}
+
+// App serves sessions. Its embedded Router is free for the program's own routes, whose handlers find the visitor's session by
+// Session; what seshd owns is matched first. It may be used concurrently once the routes are set.
+type App struct {
+	*mux.Router
+
+	// Static after construction.
+	manager  *session.Manager
+	hub      *hub.Hub
+	options  Options
+	log      *slog.Logger
+	cookies  *cookieJar
+	origins  *originPolicy
+	routes   *mux.Router // what seshd owns; the rest falls through to Router
+	upgrader websocket.Upgrader
+	metrics  *metrics
+
+	pinger   pinger
+	draining atomic.Bool
+
+	mu      sync.Mutex     // guards stopped, and Add of tabs against Wait
+	stopped bool           // no connection may begin any more
+	tabs    sync.WaitGroup // WebSocket connections
+}
+
+// New makes an App. It panics where the options are unusable, such as a secret that is too short: that
+// is a mistake of the program, to be seen at its start.
+func New(m *session.Manager, o Options) *App {
+	if o.Logger == nil {
+		o.Logger = slog.Default()
+	}
+	if o.MaxMessageBytes == 0 {
+		o.MaxMessageBytes = DefaultMaxMessageBytes
+	}
+	if o.ShutdownTimeout == 0 {
+		o.ShutdownTimeout = DefaultShutdownTimeout
+	}
+	if o.SameSite == 0 {
+		o.SameSite = http.SameSiteLaxMode
+	}
+	if len(o.Secrets) == 0 {
+		secret, err := m.Secret("secret-key")
+		if err != nil {
+			panic("web: " + err.Error())
+		}
+		o.Secrets = []string{secret}
+	}
+	a := &App{
+		Router:  mux.NewRouter(),
+		manager: m,
+		hub:     hub.New(m, hub.Options{CloseIdleTabs: o.CloseIdleTabs}),
+		options: o,
+		log:     o.Logger,
+		cookies: newCookieJar(o.Secrets, m.Lifetime(), o.SameSite),
+		origins: newOriginPolicy(o.AllowedOrigins),
+		upgrader: websocket.Upgrader{
+			ReadBufferSize:  readBuffer,
+			WriteBufferSize: writeBuffer,
+			WriteBufferPool: new(sync.Pool),
+			CheckOrigin:     func(*http.Request) bool { return true }, // checked before, by originPolicy
+			Error:           refuseHandshake,
+		},
+	}
+	a.metrics = newMetrics(a)
+	a.Router.Use(a.WithSession)
+	a.Router.NotFoundHandler = http.HandlerFunc(a.notFound)
+	a.Router.MethodNotAllowedHandler = methodNotAllowed(a.Router)
+	a.route()
+	return a
+}
+
+// route sets the routes that seshd owns. Paths are matched encoded and as they come, since a key may hold any character.
+func (a *App) route() {
+	a.routes = mux.NewRouter().UseEncodedPath().SkipClean(true)
+	a.routes.NotFoundHandler = a.Router
+	a.routes.MethodNotAllowedHandler = a.guard(methodNotAllowed(a.routes))
+
+	handle := func(path string, f http.HandlerFunc, methods ...string) {
+		a.routes.Handle(path, a.guard(f)).Methods(methods...)
+	}
+	handle("/session", a.getSession, "GET", "HEAD")
+	handle("/session", a.postSession, "POST")
+	handle("/session", a.patchSession, "PATCH")
+	handle("/session", a.deleteSession, "DELETE")
+	handle("/session/tabs", a.getTabs, "GET", "HEAD")
+	handle("/session/events", a.events, "GET")
+	handle("/session/ticket", a.postTicket, "POST")
+	handle("/session/keys/{key}", a.getKey, "GET", "HEAD")
+	handle("/session/keys/{key}", a.putKey, "PUT")
+	handle("/session/keys/{key}", a.deleteKey, "DELETE")
+	a.routes.HandleFunc("/ws", a.connect).Methods("GET")
+	a.routes.HandleFunc("/seshd.js", a.client).Methods("GET", "HEAD")
+	if a.options.Tour {
+		a.tour()
+		a.live()
+	}
+}
+
+// ServeHTTP serves what seshd owns, and by Router what the program added.
+func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.routes.ServeHTTP(w, r) }

@@ -1,0 +1,41 @@
+package web
+
+import (
+	"embed"
+	"net/http"
+)
+
+//go:embed client/seshd.js
+var clientSource []byte
+
+//go:embed live/index.html live/live.js live/live.css
+var livePages embed.FS
+
+// pagePolicy lets the page load from here and nowhere else, and run no script that is not a file of ours.
+const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+// client serves the browser's side, to pages of any origin.
+func (a *App) client(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+	w.Header().Set("Access-Control-Allow-Origin", "*")
+	w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
+	w.Header().Set("Cache-Control", "no-cache")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.Write(clientSource)
+}
+
+// live serves the live session view.
+func (a *App) live() {
+	for path, file := range map[string]string{
+		"/live": "index.html", "/live/live.js": "live.js", "/live/live.css": "live.css",
+	} {
+		a.routes.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Security-Policy", pagePolicy)
+			w.Header().Set("X-Content-Type-Options", "nosniff")
+			w.Header().Set("Referrer-Policy", "no-referrer")
+			w.Header().Set("Cache-Control", "no-cache")
+			http.ServeFileFS(w, r, livePages, "live/"+file)
+		}).Methods("GET", "HEAD")
+	}
+}

@@ -1,0 +1,104 @@
+package web
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/seshd/seshd/hub"
+	"github.com/seshd/seshd/session"
+)
+
+// connect is GET /ws. A page of a foreign origin is refused before the upgrade; whoever else cannot be let in is told
+// so in a bye after it, since neither a browser nor a terminal can read a refused handshake.
+func (a *App) connect(w http.ResponseWriter, r *http.Request) {
+	if !websocket.IsWebSocketUpgrade(r) {
+		w.Header().Set("Upgrade", "websocket")
+		w.Header().Set("Connection", "Upgrade")
+		http.Error(w, "This is a WebSocket endpoint: try wscat -c ws://"+r.Host+"/ws", http.StatusUpgradeRequired)
+		return
+	}
+	err := a.origins.check(r)
+	if err == nil && a.options.RequireOrigin && r.Header.Get("Origin") == "" {
+		err = &refusal{foreignOrigin, "a WebSocket without Origin is refused here (--require-origin)"}
+	}
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	v, sender, refused := a.caller(r)
+	header := http.Header{}
+	if refused == nil {
+		v.welcome(header)
+	}
+	conn, err := a.upgrader.Upgrade(w, r, header)
+	if err != nil {
+		a.log.Info("handshake refused", "reason", err)
+		return
+	}
+	if !a.begin() {
+		conn.Close()
+		return
+	}
+	t := newTab(a, conn, v.handle, sender)
+	if refused == nil {
+		refused = t.join(r, since(r.URL.Query().Get("since"), v.handle.ID))
+	}
+	if refused != nil {
+		a.logRefused(r, refused)
+		t.refused(refused)
+	}
+	t.start() // the handler returns, and net/http's buffers and stack with it
+}
+
+// caller says who connects: the owner of a ticket, else of the cookie, else a new visitor.
+func (a *App) caller(r *http.Request) (v visitor, sender session.SenderID, err error) {
+	query := r.URL.Query()
+	if client := query.Get("client"); client != "" {
+		if sender, err = session.ParseSender(client); err != nil {
+			return v, sender, err
+		}
+	}
+	if query.Has("ticket") {
+		v.handle, err = a.manager.RedeemTicket(r.Context(), query.Get("ticket"))
+		return v, sender, err
+	}
+	v, err = a.visit(r)
+	return v, sender, err
+}
+
+// since reads <id>:<version>. What is malformed, or of another session, counts as absent.
+func since(text string, id session.ID) *uint64 {
+	of, number, _ := strings.Cut(text, ":")
+	version, err := strconv.ParseUint(number, 10, 64)
+	if err != nil || of != id.String() {
+		return nil
+	}
+	return &version
+}
+
+// byeFor turns the refusal of a connection into the last frame it gets.
+func byeFor(err error) *hub.Bye {
+	var bye *hub.Bye
+	if errors.As(err, &bye) {
+		return bye
+	}
+	code, message, _ := explain(err)
+	if code == string(session.NoSuchSession) { // ended between the cookie and the room
+		code = string(session.Destroyed)
+	}
+	return &hub.Bye{Code: code, Message: message}
+}
+
+func (a *App) logRefused(r *http.Request, err error) {
+	code, message, _ := explain(err)
+	a.log.Info("connection refused", "path", r.URL.Path, "code", code, "reason", message)
+}
+
+// refuseHandshake answers a broken handshake.
+func refuseHandshake(w http.ResponseWriter, _ *http.Request, status int, reason error) {
+	http.Error(w, "This is a WebSocket endpoint: "+reason.Error(), status)
+}

@@ -1,0 +1,99 @@
+package web
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/seshd/seshd/hub"
+)
+
+const (
+	transportE = "events"
+
+	// heartbeat is how often an event stream says that it is alive: below the 30 s after which many proxies give up.
+	heartbeat = 25 * time.Second
+)
+
+// events is GET /session/events: the frames of /ws as server-sent events, for networks without WebSocket and for curl -N.
+func (a *App) events(w http.ResponseWriter, r *http.Request) {
+	v, err := a.visit(r)
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	news := make(chan struct{}, 1)
+	member, err := a.hub.Join(r.Context(), hub.Join{
+		Handle: v.handle, Since: since(r.Header.Get("Last-Event-ID"), v.handle.ID),
+		Transport: transportE, UserAgent: userAgent(r),
+		Wake: func() {
+			select {
+			case news <- struct{}{}:
+			default:
+			}
+		},
+	})
+	if err != nil {
+		a.refuse(w, r, byeFor(err))
+		return
+	}
+	defer member.Leave()
+	a.metrics.opened(transportE)
+	defer a.metrics.closed(transportE)
+
+	v.welcome(w.Header())
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.Header().Set("X-Accel-Buffering", "no") // nginx
+	stream := eventStream{w: w, control: http.NewResponseController(w)}
+	if err := stream.control.SetReadDeadline(time.Time{}); err != nil {
+		a.log.Error("event stream keeps the server's read deadline", "error", err)
+	}
+	stream.run(r, member, news)
+}
+
+// eventStream writes frames as events. A write that fails ends it; the client comes back with Last-Event-ID.
+type eventStream struct {
+	w       http.ResponseWriter
+	control *http.ResponseController
+}
+
+func (s *eventStream) run(r *http.Request, member *hub.Tab, news <-chan struct{}) {
+	beat := time.NewTicker(heartbeat)
+	defer beat.Stop()
+	for {
+		frames, bye := member.Next()
+		var out bytes.Buffer
+		for _, f := range frames {
+			fmt.Fprintf(&out, "event: %s\nid: %s\ndata: %s\n\n", f.Type, versionName(f.ID, f.Version), f.JSON)
+		}
+		if bye != nil {
+			fmt.Fprintf(&out, "event: bye\ndata: %s\n\n", byeFrame(bye))
+		}
+		if s.send(out.Bytes()) != nil || bye != nil {
+			return
+		}
+		select {
+		case <-news:
+		case <-beat.C:
+			if s.send([]byte(":\n\n")) != nil {
+				return
+			}
+		case <-r.Context().Done():
+			return
+		}
+	}
+}
+
+func (s *eventStream) send(b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	if err := s.control.SetWriteDeadline(time.Now().Add(writeWait)); err != nil {
+		return err
+	}
+	if _, err := s.w.Write(b); err != nil {
+		return err
+	}
+	return s.control.Flush()
+}

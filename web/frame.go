@@ -1,0 +1,91 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/seshd/seshd/hub"
+	"github.com/seshd/seshd/session"
+)
+
+// frame is what a tab asks for: the whole session, a pong, or a mutation.
+type frame struct {
+	get, ping bool
+	mutation  session.Mutation
+}
+
+// decodeFrame reads a line from a tab.
+func decodeFrame(text []byte) (frame, error) {
+	switch string(bytes.TrimSpace(text)) {
+	case `{"get":true}`:
+		return frame{get: true}, nil
+	case `{"ping":true}`:
+		return frame{ping: true}, nil
+	}
+	// Any other spelling of the two takes the long way.
+	var spelled map[string]json.RawMessage
+	if compact, err := session.Compact(text); err == nil && json.Unmarshal(compact, &spelled) == nil {
+		_, get := spelled["get"]
+		_, ping := spelled["ping"]
+		switch {
+		case (get || ping) && len(spelled) > 1:
+			m, _ := session.DecodeMutation(text) // for its id
+			return frame{mutation: session.Mutation{ID: m.ID}}, session.Refuse(session.BadRequest, "get and ping come alone, without a mutation")
+		case get && string(spelled["get"]) == "true":
+			return frame{get: true}, nil
+		case ping && string(spelled["ping"]) == "true":
+			return frame{ping: true}, nil
+		case get || ping:
+			return frame{}, session.Refuse(session.BadRequest, "get and ping are true where they are")
+		}
+	}
+	m, err := session.DecodeMutation(text)
+	return frame{mutation: m}, err
+}
+
+func okFrame(id uint64, result session.Result) []byte {
+	b := append(make([]byte, 0, 48), `{"type":"ok","id":`...)
+	b = strconv.AppendUint(b, id, 10)
+	b = append(b, `,"version":`...)
+	b = strconv.AppendUint(b, result.State.Version, 10)
+	if result.Duplicate {
+		b = append(b, `,"duplicate":true`...)
+	}
+	return append(b, '}')
+}
+
+func errorFrame(id uint64, err error) []byte {
+	code, message, version := explain(err)
+	return encode(struct {
+		Type    string  `json:"type"`
+		ID      uint64  `json:"id,omitempty"`
+		Code    string  `json:"code"`
+		Message string  `json:"message"`
+		Version *uint64 `json:"version,omitempty"`
+	}{"error", id, code, message, version})
+}
+
+func byeFrame(bye *hub.Bye) []byte {
+	return encode(struct {
+		Type    string `json:"type"`
+		Code    string `json:"code"`
+		Message string `json:"message"`
+	}{"bye", bye.Code, bye.Message})
+}
+
+// encode writes one line, as a person would type it.
+func encode(v any) []byte {
+	var line bytes.Buffer
+	encoder := json.NewEncoder(&line)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(v); err != nil {
+		panic("web: a frame of strings and integers did not encode: " + err.Error())
+	}
+	return bytes.TrimSuffix(line.Bytes(), []byte("\n"))
+}
+
+func tooLarge(limit int) *hub.Bye {
+	return &hub.Bye{Code: string(session.TooLarge), Message: fmt.Sprintf("a message has at most %d bytes", limit)}
+}

@@ -1,0 +1,144 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"github.com/seshd/seshd/hub"
+	"github.com/seshd/seshd/session"
+)
+
+// The codes that only the outside gives.
+const (
+	unauthorized         = "unauthorized"
+	foreignOrigin        = "foreign_origin"
+	notFound             = "not_found"
+	notAllowed           = "method_not_allowed"
+	otherSession         = "other_session"
+	unsupportedMediaType = "unsupported_media_type"
+)
+
+// refusal is a refusal of the outside, as session.Error is one of the domain.
+type refusal struct{ code, message string }
+
+func (e *refusal) Error() string { return e.code + ": " + e.message }
+
+// outcomes is the one table from codes to HTTP statuses and WebSocket close codes.
+// 40xx: connect again at once, 42xx: later, 44xx: not at all.
+var outcomes = map[string]struct{ status, close int }{
+	string(session.BadRequest):    {http.StatusBadRequest, 4400},
+	string(session.BadKey):        {http.StatusBadRequest, 4400},
+	string(session.InvalidJSON):   {http.StatusBadRequest, 4400},
+	unauthorized:                  {http.StatusUnauthorized, 4400},
+	string(session.ForbiddenKey):  {http.StatusForbidden, 4400},
+	foreignOrigin:                 {http.StatusForbidden, 4400},
+	notFound:                      {http.StatusNotFound, 4400},
+	string(session.NoSuchKey):     {http.StatusNotFound, 4400},
+	string(session.NoSuchSession): {http.StatusNotFound, 4002},
+	notAllowed:                    {http.StatusMethodNotAllowed, 4400},
+	string(session.Conflict):      {http.StatusConflict, 4400},
+	string(session.NotApplied):    {http.StatusConflict, 4400},
+	otherSession:                  {http.StatusConflict, 4400},
+	string(session.StaleCookie):   {http.StatusConflict, 4253},
+	string(session.TooLarge):      {http.StatusRequestEntityTooLarge, 1009},
+	unsupportedMediaType:          {http.StatusUnsupportedMediaType, 4400},
+	string(session.NotANumber):    {http.StatusUnprocessableEntity, 4400},
+	string(session.NotAnArray):    {http.StatusUnprocessableEntity, 4400},
+	string(session.BadTicket):     {http.StatusForbidden, 4401},
+	string(session.Unavailable):   {http.StatusServiceUnavailable, 4253},
+	"too_many_tabs":               {http.StatusTooManyRequests, 4229},
+	"restarting":                  {http.StatusServiceUnavailable, 1012},
+	"destroyed":                   {http.StatusNotFound, 4002},
+	"logged_out":                  {http.StatusNotFound, 4002},
+	"expired":                     {http.StatusNotFound, 4003},
+}
+
+// explain gives what the other side may know of an error: a refusal in its own words, and nothing of a fault.
+func explain(err error) (code, message string, version *uint64) {
+	var (
+		domain  *session.Error
+		outside *refusal
+		bye     *hub.Bye
+	)
+	switch {
+	case errors.As(err, &domain):
+		if domain.Code == session.Conflict {
+			version = &domain.Version
+		}
+		return string(domain.Code), domain.Message, version
+	case errors.As(err, &outside):
+		return outside.code, outside.message, nil
+	case errors.As(err, &bye):
+		return bye.Code, bye.Message, nil
+	}
+	return string(session.Unavailable), "the server could not do it: try again", nil
+}
+
+// problem is the body of a refusal (RFC 9457).
+type problem struct {
+	Type    string  `json:"type"`
+	Title   string  `json:"title"`
+	Status  int     `json:"status"`
+	Detail  string  `json:"detail"`
+	Code    string  `json:"code"`
+	Version *uint64 `json:"version,omitempty"`
+}
+
+// retryAfter is what a client that was refused for now is told to wait.
+const retryAfter = "1"
+
+// refuse answers a request with the problem that err is, and logs it: a fault for us, a refusal for whoever asks why.
+func (a *App) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	code, message, version := explain(err)
+	status := outcomes[code].status
+	if code == string(session.Conflict) && r.Header.Get("If-Match") != "" {
+		status = http.StatusPreconditionFailed
+	}
+	log := a.log.With("method", r.Method, "path", r.URL.Path, "status", status, "code", code)
+	if status >= http.StatusInternalServerError {
+		log.Error("request failed", "error", err)
+	} else {
+		log.Info("request refused", "reason", message)
+	}
+	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", retryAfter)
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	if r.Method != http.MethodHead {
+		writeJSON(w, problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: message, Code: code, Version: version})
+	}
+}
+
+// writeJSON writes v as one line. A client that went away needs no answer.
+func writeJSON(w http.ResponseWriter, v any) {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(v)
+}
+
+// methodNotAllowed answers for paths that a router has, with the methods that it has for them.
+func methodNotAllowed(router *mux.Router) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var allowed []string
+		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
+			try := r.Clone(r.Context())
+			try.Method = method
+			var match mux.RouteMatch
+			if router.Match(try, &match) && match.MatchErr == nil && match.Route != nil {
+				allowed = append(allowed, method)
+			}
+		}
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusMethodNotAllowed)
+		writeJSON(w, problem{
+			Type: "about:blank", Title: http.StatusText(http.StatusMethodNotAllowed), Status: http.StatusMethodNotAllowed,
+			Detail: "this path takes " + strings.Join(allowed, ", "), Code: notAllowed,
+		})
+	}
+}

@@ -1,0 +1,175 @@
+package web
+
+import (
+	"errors"
+	"io"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/seshd/seshd/hub"
+	"github.com/seshd/seshd/session"
+)
+
+// read is the reader of a tab, and the owner of its end.
+func (t *tab) read() {
+	t.conn.SetPingHandler(func(data string) error {
+		t.wake(func() { t.pong = &data })
+		return nil
+	})
+	t.conn.SetPongHandler(func(string) error { return nil }) // every frame extends the deadline
+	t.conn.SetCloseHandler(func(int, string) error { return nil })
+	defer t.app.tabs.Done()
+	t.end(t.readAll())
+}
+
+// readAll reads until the connection fails or the other side closes it.
+func (t *tab) readAll() error {
+	for {
+		t.extend()
+		kind, r, err := t.conn.NextReader()
+		if err != nil {
+			return err
+		}
+		if t.leaving() {
+			if _, err := io.Copy(io.Discard, r); err != nil {
+				return err
+			}
+			continue
+		}
+		if kind != websocket.TextMessage {
+			t.dismiss(&hub.Bye{Code: string(session.BadRequest), Message: "frames are text, one JSON object each; this one was binary"})
+			continue
+		}
+		text, err := io.ReadAll(t.limited(r))
+		if err != nil {
+			return err
+		}
+		if limit := t.app.options.MaxMessageBytes; limit > 0 && len(text) > limit {
+			t.dismiss(tooLarge(limit))
+			continue
+		}
+		t.handleFrame(text)
+	}
+}
+
+// extend gives the other side time for its next frame, or for its half of the closing handshake.
+func (t *tab) extend() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.shut { // else the deadline is for the closing handshake
+		_ = t.conn.SetReadDeadline(time.Now().Add(pongWait)) // fails only with the connection, as the next read does
+	}
+}
+
+// limited reads one byte over the limit, which shows that there is more. gorilla's own limit would write from the reader.
+func (t *tab) limited(r io.Reader) io.Reader {
+	if limit := t.app.options.MaxMessageBytes; limit > 0 {
+		return io.LimitReader(r, int64(limit)+1)
+	}
+	return r
+}
+
+func (t *tab) leaving() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.bye != nil
+}
+
+func (t *tab) dismiss(bye *hub.Bye) {
+	t.leave(bye)
+	t.wake(func() {})
+}
+
+// handleFrame takes a place in the order of answers and does what the frame asks.
+func (t *tab) handleFrame(text []byte) {
+	if !t.hasRoom() {
+		return
+	}
+	f, err := decodeFrame(text)
+	switch {
+	case err != nil:
+		t.respond(&answer{ready: true, frame: errorFrame(f.mutation.ID, err)})
+	case f.ping:
+		t.respond(&answer{ready: true, frame: []byte(`{"type":"pong"}`)})
+	case f.get:
+		t.respond(&answer{ready: true, get: true})
+	default:
+		t.submit(f.mutation)
+	}
+}
+
+// hasRoom waits while too much is unanswered: a tab that does not read its answers is not read from.
+func (t *tab) hasRoom() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for t.owed >= maxUnanswered && t.bye == nil && !t.shut {
+		t.idle.Wait()
+	}
+	return t.bye == nil && !t.shut
+}
+
+func (t *tab) respond(a *answer) {
+	t.wake(func() { t.owe(a) })
+}
+
+// owe gives an answer its place; the caller holds mu.
+func (t *tab) owe(a *answer) {
+	t.answers = append(t.answers, a)
+	t.owed++
+}
+
+// submit sends a mutation on its way and goes on reading: its answer is written in its place, once the store has it.
+func (t *tab) submit(m session.Mutation) {
+	a := new(answer)
+	t.mu.Lock()
+	t.owe(a)
+	t.mu.Unlock()
+	s := session.Submission{Handle: t.handle, By: session.ByTab, Sender: t.sender, Mutation: &m}
+	start := time.Now()
+	t.app.manager.Submit(s, func(result session.Result, err error) {
+		t.app.observe(s, result, err, start)
+		var frame []byte
+		switch {
+		case err != nil:
+			frame = errorFrame(m.ID, err)
+		case m.ID != 0:
+			frame = okFrame(m.ID, result)
+		}
+		t.wake(func() { a.ready, a.frame = true, frame })
+	})
+}
+
+// end waits for the writer, completes the closing handshake and leaves the room.
+func (t *tab) end(cause error) {
+	t.mu.Lock()
+	t.shut = true
+	t.idle.Broadcast()
+	var closed *websocket.CloseError
+	if !errors.As(cause, &closed) {
+		t.conn.Close() // nothing more can be read: let a writer that is stuck go
+	}
+	for t.writing {
+		t.idle.Wait()
+	}
+	said := t.bye != nil
+	t.mu.Unlock()
+
+	if closed != nil && !said {
+		t.sayClose(echoCode(closed.Code), "")
+	}
+	t.conn.Close()
+	t.app.pinger.remove(t)
+	if t.member != nil {
+		t.member.Leave()
+	}
+	t.app.metrics.closed(transportW)
+}
+
+// echoCode is the code that answers a close frame: its own, where it is one that may be sent.
+func echoCode(code int) int {
+	if code == websocket.CloseNoStatusReceived || code == websocket.CloseAbnormalClosure {
+		return websocket.CloseNormalClosure
+	}
+	return code
+}

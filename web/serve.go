@@ -1,0 +1,123 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	headerWait = 10 * time.Second // for the headers of a request: a half-open connection costs nobody else anything
+	bodyWait   = 30 * time.Second // for a whole request; /ws and event streams have deadlines of their own
+	idleWait   = 2 * time.Minute  // between two requests of a connection
+	maxHeaders = 32 << 10         // of a request; our cookie has a few hundred bytes, an app's may be larger
+
+	// drainShare is the part of the shutdown time over which tabs are sent away; the rest is for the last of them to go.
+	drainShare = 0.8
+)
+
+// Run serves on an address until ctx is done, as Serve does.
+func (a *App) Run(ctx context.Context, addr string) error {
+	public, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
+	return a.Serve(ctx, public, nil)
+}
+
+// Serve serves the public listener, and the internal one unless it is nil, until ctx is done; then it says that it is not
+// ready, finishes the writes under way, and sends the tabs away, spread over at most the shutdown time-out. It
+// returns as soon as all have gone, nil after a drain. An App serves once. The Manager is left to its owner.
+func (a *App) Serve(ctx context.Context, public, internal net.Listener) error {
+	work, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer a.hub.Close()
+	defer stop()
+	go a.pinger.run(work)
+
+	servers := []*http.Server{a.server(a)}
+	listeners := []net.Listener{public}
+	if internal != nil {
+		inner := a.server(a.Internal())
+		inner.WriteTimeout = 0 // profiles take as long as was asked for
+		servers, listeners = append(servers, inner), append(listeners, internal)
+	}
+	failed := make(chan error, len(servers))
+	var serving sync.WaitGroup
+	for i, s := range servers {
+		serving.Go(func() {
+			if err := s.Serve(listeners[i]); !errors.Is(err, http.ErrServerClosed) {
+				failed <- err
+			}
+		})
+	}
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+	}
+	a.drain(servers[0])
+	for _, s := range servers {
+		err = errors.Join(err, s.Close())
+	}
+	serving.Wait()
+	return err
+}
+
+func (a *App) server(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: headerWait,
+		ReadTimeout:       bodyWait,
+		IdleTimeout:       idleWait,
+		MaxHeaderBytes:    maxHeaders,
+		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelInfo),
+	}
+}
+
+// drain sends everybody away who is connected, within the shutdown time-out.
+func (a *App) drain(public *http.Server) {
+	a.draining.Store(true)
+	timeout := a.options.ShutdownTimeout
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	a.log.Info("shutting down", "tabs", a.pinger.count(), "timeout", timeout.String())
+
+	var requests sync.WaitGroup
+	requests.Go(func() {
+		if err := public.Shutdown(ctx); err != nil {
+			a.log.Warn("requests were cut off at the end of the shutdown time", "error", err)
+		}
+	})
+	a.hub.Drain(ctx, time.Duration(float64(timeout)*drainShare))
+	a.mu.Lock()
+	a.stopped = true
+	a.mu.Unlock()
+	gone := make(chan struct{})
+	go func() {
+		a.tabs.Wait()
+		close(gone)
+	}()
+	select {
+	case <-gone:
+	case <-ctx.Done():
+		a.log.Warn("connections were cut off at the end of the shutdown time", "tabs", a.pinger.count())
+		a.pinger.cutOff()
+		<-gone
+	}
+	requests.Wait()
+}
+
+// begin counts a WebSocket connection in, unless the server has stopped.
+func (a *App) begin() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.stopped {
+		return false
+	}
+	a.tabs.Add(1)
+	return true
+}

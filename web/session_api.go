@@ -1,0 +1,275 @@
+package web
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"github.com/seshd/seshd/hub"
+	"github.com/seshd/seshd/session"
+)
+
+const (
+	typeJSON       = "application/json"
+	typeMergePatch = "application/merge-patch+json"
+)
+
+func (a *App) getSession(w http.ResponseWriter, r *http.Request) {
+	v, err := a.visit(r)
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	v.welcome(w.Header())
+	state := stateOf(v.record)
+	if a.notModified(w, r, v.handle.ID, state) {
+		return
+	}
+	w.Header().Set("Content-Type", typeJSON)
+	body := hub.AppendSession([]byte("{"), v.handle.ID, state, a.hub.Tabs(v.handle.ID), a.manager.Expires(v.handle, v.record), a.manager.Visible)
+	w.Write(append(body, "}\n"...))
+}
+
+func stateOf(r *session.Record) *session.State {
+	if r == nil {
+		return &session.State{}
+	}
+	return r.State
+}
+
+// etag names a version of a session; it is also the id of an event and the value of since.
+func etag(id session.ID, version uint64) string {
+	return `"` + versionName(id, version) + `"`
+}
+
+func versionName(id session.ID, version uint64) string {
+	return id.String() + ":" + strconv.FormatUint(version, 10)
+}
+
+func (a *App) notModified(w http.ResponseWriter, r *http.Request, id session.ID, s *session.State) bool {
+	tag := etag(id, s.Version)
+	w.Header().Set("ETag", tag)
+	for _, have := range strings.Split(r.Header.Get("If-None-Match"), ",") {
+		if have = strings.TrimPrefix(strings.TrimSpace(have), "W/"); have == tag || have == "*" {
+			w.WriteHeader(http.StatusNotModified)
+			return true
+		}
+	}
+	return false
+}
+
+func (a *App) postSession(w http.ResponseWriter, r *http.Request) {
+	body, err := a.readBody(r, typeJSON)
+	if err == nil {
+		var m session.Mutation
+		if m, err = session.DecodeMutation(body); err == nil {
+			a.mutate(w, r, m)
+			return
+		}
+	}
+	a.refuse(w, r, err)
+}
+
+func (a *App) patchSession(w http.ResponseWriter, r *http.Request) {
+	body, err := a.readBody(r, typeMergePatch)
+	if err == nil {
+		var m session.Mutation
+		if m, err = session.DecodeMergePatch(body); err == nil {
+			a.mutate(w, r, m)
+			return
+		}
+	}
+	a.refuse(w, r, err)
+}
+
+func (a *App) deleteSession(w http.ResponseWriter, r *http.Request) {
+	v, err := a.visit(r)
+	if err == nil && v.cookie == nil {
+		var ifVersion *uint64
+		if ifVersion, err = ifMatch(r, v.handle.ID); err == nil {
+			err = a.manager.Destroy(r.Context(), v.handle, ifVersion)
+		}
+	}
+	if err != nil && session.CodeOf(err) != session.NoSuchSession { // ended meanwhile is what was asked for
+		a.refuse(w, r, err)
+		return
+	}
+	http.SetCookie(w, a.cookies.expired(r))
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (a *App) getKey(w http.ResponseWriter, r *http.Request) {
+	key, err := keyOf(r)
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	v, err := a.visit(r)
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	v.welcome(w.Header())
+	state := stateOf(v.record)
+	value, found := state.Get(key)
+	if !found || !a.manager.Visible(key) {
+		a.refuse(w, r, session.Refuse(session.NoSuchKey, "the session has no key %q", key))
+		return
+	}
+	if a.notModified(w, r, v.handle.ID, state) {
+		return
+	}
+	w.Header().Set("Content-Type", typeJSON)
+	w.Write(append(bytes.Clone(value), '\n'))
+}
+
+func (a *App) putKey(w http.ResponseWriter, r *http.Request) {
+	key, err := keyOf(r)
+	var body []byte
+	if err == nil {
+		body, err = a.readBody(r, typeJSON)
+	}
+	m := session.Mutation{Set: map[string]json.RawMessage{key: body}}
+	if err == nil {
+		err = m.Check()
+	}
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	a.mutate(w, r, m)
+}
+
+func (a *App) deleteKey(w http.ResponseWriter, r *http.Request) {
+	key, err := keyOf(r)
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	a.mutate(w, r, session.Mutation{Delete: []string{key}})
+}
+
+// mutate applies a checked mutation of a request and answers it.
+func (a *App) mutate(w http.ResponseWriter, r *http.Request, m session.Mutation) {
+	sender, err := conditions(r, &m)
+	var v visitor
+	if err == nil {
+		v, err = a.visit(r)
+	}
+	if err == nil {
+		var ifVersion *uint64
+		if ifVersion, err = ifMatch(r, v.handle.ID); ifVersion != nil {
+			m.IfVersion = ifVersion
+		}
+	}
+	var result session.Result
+	if err == nil {
+		result, err = a.apply(r, session.Submission{Handle: v.handle, By: session.ByHTTP, Sender: sender, Mutation: &m})
+	}
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
+	v.welcome(w.Header())
+	w.Header().Set("Content-Type", typeJSON)
+	w.Header().Set("ETag", etag(v.handle.ID, result.State.Version))
+	w.Write(a.answer(v.handle.ID, &m, result))
+}
+
+func (a *App) apply(r *http.Request, s session.Submission) (session.Result, error) {
+	start := time.Now()
+	result, err := a.manager.Apply(r.Context(), s)
+	a.observe(s, result, err, start)
+	return result, err
+}
+
+// answer is what a mutation did, as far as a browser may see it.
+func (a *App) answer(id session.ID, m *session.Mutation, result session.Result) []byte {
+	set, deleted := m.Outcome(result.Before, result.State)
+	b := append([]byte(`{"id":"`), id.String()...)
+	b = append(b, `","version":`...)
+	b = strconv.AppendUint(b, result.State.Version, 10)
+	b = append(b, `,"set":`...)
+	b = session.AppendEntries(b, set, a.manager.Visible)
+	b = append(b, `,"delete":`...)
+	b = session.AppendKeys(b, deleted, a.manager.Visible)
+	if result.Duplicate {
+		b = append(b, `,"duplicate":true`...)
+	}
+	return append(b, "}\n"...)
+}
+
+// conditions reads the client and id of an Idempotency-Key into a mutation.
+func conditions(r *http.Request, m *session.Mutation) (session.SenderID, error) {
+	value := r.Header.Get("Idempotency-Key")
+	if value == "" {
+		return session.SenderID{}, nil
+	}
+	client, number, _ := strings.Cut(strings.Trim(value, `"`), ":")
+	sender, err := session.ParseSender(client)
+	if err != nil {
+		return sender, err
+	}
+	id, err := strconv.ParseUint(number, 10, 64)
+	if err != nil || id == 0 || id > session.MaxMutationID || m.ID != 0 && m.ID != id {
+		return sender, session.Refuse(session.BadRequest, "Idempotency-Key is <client>:<id>, the id an integer from 1 to 2^53-1 and the body's own if it has one")
+	}
+	m.ID = id
+	return sender, nil
+}
+
+// ifMatch reads the version that If-Match asks for, of the session that the cookie leads to.
+func ifMatch(r *http.Request, id session.ID) (*uint64, error) {
+	value := r.Header.Get("If-Match")
+	if value == "" || value == "*" {
+		return nil, nil
+	}
+	name := strings.Trim(value, `"`)
+	if of, number, found := strings.Cut(name, ":"); found {
+		if of != id.String() {
+			return nil, session.Refuse(session.Conflict, "If-Match names another session than the cookie leads to")
+		}
+		name = number
+	}
+	version, err := strconv.ParseUint(name, 10, 64)
+	if err != nil || value != `"`+strings.Trim(value, `"`)+`"` {
+		return nil, session.Refuse(session.BadRequest, `If-Match is "<id>:<version>" or "<version>", quotes included`)
+	}
+	return &version, nil
+}
+
+func keyOf(r *http.Request) (string, error) {
+	key, err := url.PathUnescape(mux.Vars(r)["key"])
+	if err != nil {
+		return "", session.Refuse(session.BadKey, "the key is not well escaped: %v", err)
+	}
+	return key, session.CheckKey(key)
+}
+
+// readBody reads a body of the type that the path takes, up to the limit on messages.
+func (a *App) readBody(r *http.Request, want string) ([]byte, error) {
+	if got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || got != want {
+		return nil, &refusal{unsupportedMediaType, "send the body as " + want + " (with a Content-Type header that says so)"}
+	}
+	limit := a.options.MaxMessageBytes
+	if limit < 0 {
+		return io.ReadAll(r.Body)
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, int64(limit)+1))
+	if len(body) > limit {
+		return nil, session.Refuse(session.TooLarge, "the body has more than %d bytes, the limit on a message", limit)
+	}
+	if err != nil {
+		return nil, errors.Join(session.Refuse(session.BadRequest, "the body could not be read"), err)
+	}
+	return body, nil
+}

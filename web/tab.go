@@ -1,0 +1,104 @@
+package web
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/seshd/seshd/hub"
+	"github.com/seshd/seshd/session"
+)
+
+const (
+	// readBuffer and writeBuffer fit most frames; larger ones take several reads or writes.
+	// Write buffers are pooled and belong to a tab only while it writes.
+	readBuffer  = 512
+	writeBuffer = 4 << 10
+
+	// maxUnanswered bounds what a tab may have sent and not been answered; beyond it, the server stops reading from it.
+	maxUnanswered = 64
+
+	pongWait   = 60 * time.Second // a tab that is silent for longer is dead
+	writeWait  = 30 * time.Second // so is one that takes no frame for so long
+	closeWait  = 5 * time.Second  // for the other side's half of the closing handshake
+	maxAgent   = 256              // bytes kept of a User-Agent
+	transportW = "websocket"
+)
+
+// tab is one WebSocket connection. Its reader (read.go) runs as long as the connection; a writer (write.go)
+// only while there is something to write, and never more than one.
+type tab struct {
+	// Static after start.
+	app    *App
+	conn   *websocket.Conn
+	handle session.Handle
+	sender session.SenderID
+	member *hub.Tab // nil: refused
+	slot   int      // of the pinger
+
+	mu      sync.Mutex // guards what follows
+	idle    sync.Cond  // waits for answers to be written, and for the writer to end
+	writing bool       // there is a writer
+	shut    bool       // no writer may start any more
+	news    bool       // the room may have something to tell
+	answers []*answer  // to what the tab sent, in order, that no writer has taken
+	owed    int        // answers that were not written yet
+	ping    bool       // a ping is due
+	pong    *string    // the newest ping that was not answered
+	bye     *hub.Bye   // why the tab is being closed from our side
+}
+
+// answer is a place in the order of a tab's answers, taken when a frame is read.
+type answer struct {
+	ready bool
+	get   bool // the whole session as of the moment it is written, instead of a frame
+	frame []byte
+}
+
+// newTab makes the tab of a connection. It counts as writing until start, so that nobody starts a writer before.
+func newTab(a *App, conn *websocket.Conn, h session.Handle, sender session.SenderID) *tab {
+	t := &tab{app: a, conn: conn, handle: h, sender: sender, writing: true}
+	t.idle.L = &t.mu
+	return t
+}
+
+func (t *tab) join(r *http.Request, since *uint64) (err error) {
+	t.member, err = t.app.hub.Join(r.Context(), hub.Join{
+		Handle: t.handle, Since: since, Sender: t.sender, Transport: transportW,
+		UserAgent: userAgent(r), Wake: t.wakeForNews,
+	})
+	return err
+}
+
+func userAgent(r *http.Request) string {
+	agent := r.UserAgent()
+	return agent[:min(len(agent), maxAgent)]
+}
+
+// refused lets the tab hear why it is not let in, and nothing else.
+func (t *tab) refused(err error) { t.bye = byeFor(err) }
+
+func (t *tab) start() {
+	t.slot = t.app.pinger.add(t)
+	t.app.metrics.opened(transportW)
+	go t.write() // the first frame
+	go t.read()
+}
+
+// wakeForNews is how the room says that there may be something to tell. It does not block.
+func (t *tab) wakeForNews() {
+	t.wake(func() { t.news = true })
+}
+
+// wake notes something to write, by note under the lock, and starts a writer if there is none.
+func (t *tab) wake(note func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	note()
+	if !t.writing && !t.shut {
+		t.writing = true
+		go t.write()
+	}
+}

@@ -1,0 +1,99 @@
+package web
+
+import (
+	"context"
+	"net/http"
+	"sync"
+
+	"github.com/seshd/seshd/session"
+)
+
+// visitor is whom a request's cookie leads to.
+type visitor struct {
+	handle session.Handle
+	record *session.Record // as loaded; nil: nothing written yet
+	cookie *http.Cookie    // to be set, where the request had no good one
+}
+
+// visit finds the visitor of a request, which may be a new one. Nothing is stored for it.
+func (a *App) visit(r *http.Request) (visitor, error) {
+	if token, issued, ok := a.cookies.open(r); ok {
+		handle, record, err := a.manager.Resolve(r.Context(), token, issued)
+		if err == nil {
+			a.manager.Touch(handle, record)
+			return visitor{handle: handle, record: record}, a.checkNamed(r, handle)
+		}
+		if session.CodeOf(err) != session.NoSuchSession {
+			return visitor{}, err
+		}
+	}
+	token, handle := a.manager.Begin()
+	if err := a.checkNamed(r, handle); err != nil {
+		return visitor{}, err
+	}
+	cookie, err := a.cookies.seal(r, token, handle.Issued)
+	return visitor{handle: handle, cookie: cookie}, err
+}
+
+// checkNamed refuses a request that names another session than its cookie leads to.
+func (a *App) checkNamed(r *http.Request, h session.Handle) error {
+	if named := r.Header.Get("Session-Id"); named != "" && named != h.ID.String() {
+		return &refusal{code: otherSession, message: "the cookie leads to another session than Session-Id names: nothing was done"}
+	}
+	return nil
+}
+
+// welcome sets the cookie of a new visitor.
+func (v *visitor) welcome(header http.Header) {
+	if v.cookie != nil {
+		header.Add("Set-Cookie", v.cookie.String())
+		header.Set("Cache-Control", "no-store")
+		addVary(header, "Cookie")
+	}
+}
+
+func addVary(header http.Header, name string) {
+	for _, have := range header.Values("Vary") {
+		if have == name {
+			return
+		}
+	}
+	header.Add("Vary", name)
+}
+
+type sessionKey struct{}
+
+// request is the session of one request in the hands of the program's own handlers, found when it is first asked for.
+type request struct {
+	app  *App
+	w    http.ResponseWriter
+	once sync.Once
+	s    *session.Session
+}
+
+// WithSession lets the handlers behind it use Session. The App's own Router has it already.
+func (a *App) WithSession(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := context.WithValue(r.Context(), sessionKey{}, &request{app: a, w: w})
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// Session returns the visitor's session; it must be called before the response is begun, since it may set the cookie.
+// Where the session cannot be found, or its request names another one, every call on it returns the error.
+func Session(r *http.Request) *session.Session {
+	req, ok := r.Context().Value(sessionKey{}).(*request)
+	if !ok {
+		panic("web: Session outside WithSession: route the handler by App, or wrap it")
+	}
+	req.once.Do(func() {
+		v, err := req.app.visit(r)
+		if err != nil {
+			req.s = session.Broken(err)
+			return
+		}
+		v.welcome(req.w.Header())
+		req.s = req.app.manager.Session(v.handle)
+	})
+	return req.s
+}

@@ -1,0 +1,141 @@
+package web
+
+import (
+	"time"
+
+	"github.com/gorilla/websocket"
+
+	"github.com/seshd/seshd/hub"
+)
+
+// write is the writer of a tab: it writes until there is nothing left to write.
+func (t *tab) write() {
+	for {
+		w, some := t.take()
+		if !some {
+			return
+		}
+		err := t.send(w)
+		t.mu.Lock()
+		t.owed -= len(w.answers)
+		t.idle.Broadcast() // the reader may have waited for room
+		if err != nil {
+			t.shut = true
+			t.conn.Close() // the reader notices, and ends the tab
+		}
+		t.mu.Unlock()
+	}
+}
+
+// work is what a writer took to be written.
+type work struct {
+	answers []*answer
+	ping    bool
+	pong    *string
+}
+
+// take gives the writer what there is to write. Where there is nothing the writer has ended.
+func (t *tab) take() (w work, some bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	ready := 0
+	for ready < len(t.answers) && t.answers[ready].ready {
+		ready++
+	}
+	last := t.bye != nil && len(t.answers) == ready // a bye waits for the answers to what was read before it
+	some = !t.shut && (t.news || ready > 0 || t.ping || t.pong != nil || last)
+	if !some {
+		t.writing = false
+		t.idle.Broadcast()
+		return w, false
+	}
+	w = work{answers: t.answers[:ready:ready], ping: t.ping, pong: t.pong}
+	t.answers = t.answers[ready:]
+	if len(t.answers) == 0 {
+		t.answers = nil
+	}
+	t.news, t.ping, t.pong = false, false, nil
+	return w, true
+}
+
+// send writes what the room has to tell first: by then the room knows what the answers are about,
+// so the change that covers a mutation comes before its ok.
+func (t *tab) send(w work) error {
+	if t.member != nil {
+		frames, left := t.member.Next()
+		for _, f := range frames {
+			if err := t.sendText(f.JSON); err != nil {
+				return err
+			}
+		}
+		if left != nil {
+			t.leave(left)
+		}
+	}
+	for _, a := range w.answers {
+		frame := a.frame
+		if a.get {
+			frame = t.member.Session().JSON
+		}
+		if frame == nil { // nobody asked for an ok
+			continue
+		}
+		if err := t.sendText(frame); err != nil {
+			return err
+		}
+	}
+	if w.pong != nil {
+		if err := t.sendControl(websocket.PongMessage, []byte(*w.pong)); err != nil {
+			return err
+		}
+	}
+	if w.ping {
+		if err := t.sendControl(websocket.PingMessage, nil); err != nil {
+			return err
+		}
+	}
+	return t.sendBye()
+}
+
+// leave notes why the tab is to go. What it sends from now on is not read any more.
+func (t *tab) leave(bye *hub.Bye) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.bye == nil {
+		t.bye = bye
+	}
+}
+
+func (t *tab) sendText(frame []byte) error {
+	if err := t.conn.SetWriteDeadline(time.Now().Add(writeWait)); err != nil {
+		return err
+	}
+	return t.conn.WriteMessage(websocket.TextMessage, frame)
+}
+
+func (t *tab) sendControl(kind int, data []byte) error {
+	return t.conn.WriteControl(kind, data, time.Now().Add(writeWait))
+}
+
+// sendBye writes the last frame and our half of the closing handshake, if the tab is to go and everything
+// it sent was answered. No writer starts after it.
+func (t *tab) sendBye() error {
+	t.mu.Lock()
+	bye := t.bye
+	if bye == nil || len(t.answers) > 0 {
+		t.mu.Unlock()
+		return nil
+	}
+	t.shut = true
+	t.mu.Unlock()
+	if err := t.sendText(byeFrame(bye)); err != nil {
+		return err
+	}
+	t.sayClose(outcomes[bye.Code].close, bye.Code)
+	return t.conn.SetReadDeadline(time.Now().Add(closeWait))
+}
+
+// sayClose sends a close frame. If it cannot be sent the connection is gone, which is what it was to say.
+func (t *tab) sayClose(code int, reason string) {
+	_ = t.sendControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason))
+}
