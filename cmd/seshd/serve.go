@@ -109,16 +109,16 @@ func serveOn(ctx context.Context, c config, log *slog.Logger, ready func(public,
 		}
 	}
 	app := web.New(manager, web.Options{
-		Secrets:           c.secretKeys,
-		APIKeys:           c.apiKeys,
-		AllowedOrigins:    c.allowedOrigins,
-		RequireOrigin:     bool(c.requireOrigin),
-		SameSite:          http.SameSite(c.sameSite),
-		Tour:              bool(c.tour),
-		MaxMessageBytes:   c.maxMessageBytes.limit(),
-		CloseIdleTabs:     !bool(c.openTabKeepsAlive),
-		ShutdownTimeout:   time.Duration(c.shutdownTimeout),
-		Logger:            log,
+		Secrets:         c.secretKeys,
+		APIKeys:         c.apiKeys,
+		AllowedOrigins:  c.allowedOrigins,
+		RequireOrigin:   bool(c.requireOrigin),
+		SameSite:        http.SameSite(c.sameSite),
+		Tour:            bool(c.tour),
+		MaxMessageBytes: c.maxMessageBytes.limit(),
+		CloseIdleTabs:   !bool(c.openTabKeepsAlive),
+		ShutdownTimeout: time.Duration(c.shutdownTimeout),
+		Logger:          log,
 	})
 	ready(public, internal)
 	return app.Serve(ctx, public, internal)
