@@ -31,7 +31,7 @@ func newLogger(w io.Writer, format logFormat, level logLevel) *slog.Logger {
 	if format == formatJSON {
 		return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: slog.Level(level)}))
 	}
-	return slog.New(tint.NewHandler(w, &tint.Options{
+	return slog.New(tint.NewTextHandler(w, &tint.Options{
 		Level:      slog.Level(level),
 		TimeFormat: time.TimeOnly, // a person who watches a terminal knows the day
 		NoColor:    !colorful(w),
