@@ -1,0 +1,224 @@
+package session
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var (
+	testTiming = Timing{Idle: time.Hour, Grain: time.Minute}
+	testStart  = time.UnixMilli(1_700_000_000_000)
+)
+
+func testWrite(id uint64, text string) Write {
+	m, err := DecodeMutation([]byte(text))
+	if err != nil {
+		panic(err)
+	}
+	m.ID = id
+	token := Token{1, 2, 3}
+	return Write{
+		Handle: token.handle(testStart, 24*time.Hour), Sender: SenderID{9}, Mutation: &m,
+		Timing: testTiming, Now: testStart, Senders: minSenders,
+	}
+}
+
+func mustMutate(t testing.TB, r *Record, w Write) *Record {
+	t.Helper()
+	next, duplicate, err := r.Mutate(w)
+	if err != nil || duplicate {
+		t.Fatalf("Mutate: duplicate %v, %v", duplicate, err)
+	}
+	return next
+}
+
+// TestOnce plays random re-sends against a memory that forgets nothing.
+func TestOnce(t *testing.T) {
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	var r *Record
+	applied := map[uint64]bool{}
+	highest := uint64(0)
+	for range 2000 {
+		id := highest + 1 + random.Uint64N(3)
+		if random.IntN(3) == 0 && highest > 0 {
+			id = highest - min(highest-1, random.Uint64N(onceWindow))
+		}
+		refused := random.IntN(4) == 0
+		text := `{"incr":{"n":1}}`
+		if refused {
+			text = `{"if_version":1000000}`
+		}
+		next, duplicate, err := r.Mutate(testWrite(id, text))
+		switch {
+		case applied[id]:
+			if !duplicate || next != r {
+				t.Fatalf("id %d was applied, its re-send: duplicate %v, %v", id, duplicate, err)
+			}
+		case id <= highest:
+			if CodeOf(err) != NotApplied || next != r {
+				t.Fatalf("id %d at or below %d was not applied, its re-send: %v", id, highest, err)
+			}
+		case refused:
+			if CodeOf(err) != Conflict {
+				t.Fatalf("want a conflict, got %v", err)
+			}
+		default:
+			if err != nil || duplicate {
+				t.Fatalf("new id %d: duplicate %v, %v", id, duplicate, err)
+			}
+			applied[id], highest, r = true, id, next
+		}
+	}
+	if got := string(r.State.Entries[0].Value); got != fmt.Sprint(len(applied)) {
+		t.Errorf("n is %s after %d applied", got, len(applied))
+	}
+}
+
+// TestOnceNoChange: a mutation that changed nothing counts as applied; a re-send must not do what it would do by now.
+func TestOnceNoChange(t *testing.T) {
+	r := mustMutate(t, nil, testWrite(1, `{"delete":["a"]}`))
+	r = mustMutate(t, r, testWrite(2, `{"set":{"a":1}}`))
+	next, duplicate, err := r.Mutate(testWrite(1, `{"delete":["a"]}`))
+	if next != r || !duplicate || err != nil {
+		t.Errorf("re-send of a no-op: changed %v, duplicate %v, %v", next != r, duplicate, err)
+	}
+}
+
+func TestOnceForgetsTheLeastRecentSender(t *testing.T) {
+	var r *Record
+	for i := range minSenders + 1 {
+		w := testWrite(1, `{"incr":{"n":1}}`)
+		w.Sender = SenderID{byte(i), 1}
+		r = mustMutate(t, r, w)
+		w.Mutation.ID = 2
+		w.Sender = SenderID{0, 1} // stays recent
+		if i > 0 {
+			w.Mutation.ID = uint64(i + 1)
+			r = mustMutate(t, r, w)
+		}
+	}
+	if len(r.Senders) != minSenders || r.sender(SenderID{0, 1}) < 0 || r.sender(SenderID{1, 1}) >= 0 {
+		t.Errorf("%d senders kept, recent kept %v, least recent kept %v", len(r.Senders), r.sender(SenderID{0, 1}) >= 0, r.sender(SenderID{1, 1}) >= 0)
+	}
+}
+
+// TestNothingStoredForNothing: what changes nothing, and names no client, leaves a visitor unwritten.
+func TestNothingStoredForNothing(t *testing.T) {
+	w := testWrite(0, `{"delete":["a"]}`)
+	w.Sender = SenderID{}
+	var none *Record
+	if next, _, err := none.Mutate(w); next != nil || err != nil {
+		t.Errorf("Mutate gave %v, %v, want nothing to store", next, err)
+	}
+}
+
+func TestAdmit(t *testing.T) {
+	r := mustMutate(t, nil, testWrite(1, `{"set":{"a":1}}`))
+	h := testWrite(1, `{}`).Handle
+	other := Token{4}.handle(testStart, 24*time.Hour)
+	other.ID = h.ID
+	for _, test := range []struct {
+		name   string
+		h      Handle
+		r      *Record
+		known  bool
+		now    time.Time
+		admits bool
+	}{
+		{"its device", h, r, true, testStart, true},
+		{"another device", other, r, true, testStart, false},
+		{"Go code", Handle{ID: h.ID}, r, false, testStart, true},
+		{"timed out", h, r, true, testStart.Add(2 * time.Hour), false},
+		{"just before the time-out", h, r, true, testStart.Add(time.Hour), true},
+		{"unwritten", h, nil, false, testStart, true},
+		{"unwritten, over its lifetime", h, nil, false, testStart.Add(24 * time.Hour), false},
+		{"ended", h, nil, true, testStart, false},
+		{"Go code, no session", Handle{ID: h.ID}, nil, false, testStart, false},
+	} {
+		if err := test.h.Admit(test.r, test.known, test.now); (err == nil) != test.admits {
+			t.Errorf("%s: %v", test.name, err)
+		}
+	}
+}
+
+// TestDeadline: never before the idle time-out, at most a grain after it, and never beyond the device's end.
+func TestDeadline(t *testing.T) {
+	w := testWrite(1, `{"set":{"a":1}}`)
+	r := mustMutate(t, nil, w)
+	if want := testStart.Add(time.Hour + time.Minute); !r.Deadline.Equal(want) {
+		t.Errorf("deadline %v, want %v", r.Deadline, want)
+	}
+	w = testWrite(2, `{"set":{"a":2}}`)
+	w.Now = testStart.Add(23*time.Hour + 30*time.Minute)
+	r = mustMutate(t, r, w)
+	if want := testStart.Add(24 * time.Hour); !r.Deadline.Equal(want) {
+		t.Errorf("deadline %v, want the device's end %v", r.Deadline, want)
+	}
+}
+
+func TestTokenIsNoText(t *testing.T) {
+	token := NewToken()
+	secret := string(token[:])
+	for _, format := range []string{"%v", "%s", "%+v", "%#v", "%d", "%x", "%q"} {
+		text := fmt.Sprintf(format, token)
+		if format != "%d" && format != "%x" && strings.Contains(text, secret) {
+			t.Errorf("%s prints the token", format)
+		}
+	}
+	h := token.handle(testStart, time.Hour)
+	if strings.Contains(fmt.Sprintf("%v", h), secret) {
+		t.Error("a handle holds the token")
+	}
+}
+
+func TestTokensDiffer(t *testing.T) {
+	seen := make(map[Token]bool)
+	for range 100_000 {
+		token := NewToken()
+		if seen[token] {
+			t.Fatal("two tokens are alike")
+		}
+		seen[token] = true
+	}
+}
+
+func sampleRecord(t testing.TB) *Record {
+	r := mustMutate(t, nil, testWrite(1, `{"set":{"fruit":"cherries","n":1e400,"o":{"a":[null]},"gone":1}}`))
+	return mustMutate(t, r, testWrite(3, `{"delete":["gone"],"incr":{"visits":1}}`))
+}
+
+func TestRecordCodec(t *testing.T) {
+	r := sampleRecord(t)
+	got, err := DecodeRecord(AppendRecord(nil, r))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(r, got, cmp.AllowUnexported(State{})); diff != "" {
+		t.Errorf("decoded record differs (-want +got): %s", diff)
+	}
+}
+
+func FuzzDecodeRecord(f *testing.F) {
+	f.Add(AppendRecord(nil, sampleRecord(f)))
+	f.Add([]byte{recordFormat})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		r, err := DecodeRecord(b)
+		if err != nil {
+			return
+		}
+		again, err := DecodeRecord(AppendRecord(nil, r))
+		if err != nil {
+			t.Fatalf("re-encoded record: %v", err)
+		}
+		if diff := cmp.Diff(r, again, cmp.AllowUnexported(State{})); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
