@@ -1,0 +1,48 @@
+package session_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// TestImports holds the floor plan: the domain at the centre knows no network and no driver, adapters do not know each
+// other, and only cmd wires them. Whoever has a reason to change it changes this table.
+func TestImports(t *testing.T) {
+	const module = "github.com/seshd/seshd/"
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, module+"...").CombinedOutput()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, out)
+	}
+	allowed := map[string]string{ // of ours, separated by spaces
+		"session":             "",
+		"session/storetest":   "session",
+		"session/pebblestore": "session",
+		"hub":                 "session",
+		"web":                 "session hub",
+		"cmd/seshd":           "session session/pebblestore web",
+	}
+	drivers := []string{"github.com/cockroachdb/", "github.com/gorilla/"}
+	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
+		fields := strings.Fields(line)
+		name := strings.TrimPrefix(fields[0], module)
+		ours, known := allowed[name]
+		if !known {
+			t.Errorf("package %s has no row in this test", name)
+			continue
+		}
+		for _, imported := range fields[1:] {
+			if mine, ok := strings.CutPrefix(imported, module); ok && !strings.Contains(" "+ours+" ", " "+mine+" ") {
+				t.Errorf("%s imports %s: it may import of ours only: %s", name, mine, ours)
+			}
+			for _, driver := range drivers {
+				if strings.HasPrefix(imported, driver) && (name == "session" || name == "hub" || driver == drivers[0] && name != "session/pebblestore") {
+					t.Errorf("%s imports the driver %s", name, imported)
+				}
+			}
+			if (name == "session" || name == "hub") && imported == "net/http" {
+				t.Errorf("%s imports the network", name)
+			}
+		}
+	}
+}
