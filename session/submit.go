@@ -8,8 +8,8 @@ import (
 // Result is what the sender of a mutation learns. State is the state of the very commit that applied it.
 type Result struct {
 	Before, State *State
-	Expires       time.Time
 	Duplicate     bool // it had been applied before
+	began         bool // it was the session's first
 }
 
 // Submission is a mutation with who sends it.
@@ -36,11 +36,13 @@ func (m *Manager) Submit(s Submission, done func(Result, error)) {
 				Handle: s.Handle, Sender: s.Sender, Mutation: s.Mutation,
 				Rules: rules, Timing: m.timing, Now: time.Now(), Senders: m.senders,
 			})
-			result = Result{Before: current.state(), State: next.state(), Duplicate: duplicate}
+			result = Result{Before: current.state(), State: next.state(), Duplicate: duplicate, began: current == nil && next != nil}
 			return next, err
 		},
-		Done: func(current *Record, err error) {
-			result.Expires = m.Expires(s.Handle, current)
+		Done: func(_ *Record, err error) {
+			if err == nil && result.began {
+				m.log.Info("session begun", "session", s.Handle.ID.String(), "device", s.Handle.Device.String(), "by", string(s.By))
+			}
 			done(result, err)
 		},
 	})

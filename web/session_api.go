@@ -68,27 +68,23 @@ func (a *App) notModified(w http.ResponseWriter, r *http.Request, id session.ID,
 }
 
 func (a *App) postSession(w http.ResponseWriter, r *http.Request) {
-	body, err := a.readBody(r, typeJSON)
-	if err == nil {
-		var m session.Mutation
-		if m, err = session.DecodeMutation(body); err == nil {
-			a.mutate(w, r, m)
-			return
+	a.mutate(w, r, func() (session.Mutation, error) {
+		body, err := a.readBody(r, typeJSON)
+		if err != nil {
+			return session.Mutation{}, err
 		}
-	}
-	a.refuse(w, r, err)
+		return session.DecodeMutation(body)
+	})
 }
 
 func (a *App) patchSession(w http.ResponseWriter, r *http.Request) {
-	body, err := a.readBody(r, typeMergePatch)
-	if err == nil {
-		var m session.Mutation
-		if m, err = session.DecodeMergePatch(body); err == nil {
-			a.mutate(w, r, m)
-			return
+	a.mutate(w, r, func() (session.Mutation, error) {
+		body, err := a.readBody(r, typeMergePatch)
+		if err != nil {
+			return session.Mutation{}, err
 		}
-	}
-	a.refuse(w, r, err)
+		return session.DecodeMergePatch(body)
+	})
 }
 
 func (a *App) deleteSession(w http.ResponseWriter, r *http.Request) {
@@ -133,43 +129,39 @@ func (a *App) getKey(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *App) putKey(w http.ResponseWriter, r *http.Request) {
-	key, err := keyOf(r)
-	var body []byte
-	if err == nil {
-		body, err = a.readBody(r, typeJSON)
-	}
-	m := session.Mutation{Set: map[string]json.RawMessage{key: body}}
-	if err == nil {
-		err = m.Check()
-	}
-	if err != nil {
-		a.refuse(w, r, err)
-		return
-	}
-	a.mutate(w, r, m)
+	a.mutate(w, r, func() (m session.Mutation, err error) {
+		key, err := keyOf(r)
+		if err != nil {
+			return m, err
+		}
+		body, err := a.readBody(r, typeJSON)
+		if err != nil {
+			return m, err
+		}
+		m.Set = map[string]json.RawMessage{key: body}
+		return m, m.Check()
+	})
 }
 
 func (a *App) deleteKey(w http.ResponseWriter, r *http.Request) {
-	key, err := keyOf(r)
+	a.mutate(w, r, func() (session.Mutation, error) {
+		key, err := keyOf(r)
+		return session.Mutation{Delete: []string{key}}, err
+	})
+}
+
+// mutate applies the mutation that read finds in a request, and answers it. The session is found before the body is
+// read: a slow request that began before its session ended must meet that end, and not write into a new session.
+func (a *App) mutate(w http.ResponseWriter, r *http.Request, read func() (session.Mutation, error)) {
+	v, err := a.visit(r)
 	if err != nil {
 		a.refuse(w, r, err)
 		return
 	}
-	a.mutate(w, r, session.Mutation{Delete: []string{key}})
-}
-
-// mutate applies a checked mutation of a request and answers it.
-func (a *App) mutate(w http.ResponseWriter, r *http.Request, m session.Mutation) {
-	sender, err := conditions(r, &m)
-	var v visitor
+	m, err := read()
+	var sender session.SenderID
 	if err == nil {
-		v, err = a.visit(r)
-	}
-	if err == nil {
-		var ifVersion *uint64
-		if ifVersion, err = ifMatch(r, v.handle.ID); ifVersion != nil {
-			m.IfVersion = ifVersion
-		}
+		sender, err = conditions(r, v.handle.ID, &m)
 	}
 	var result session.Result
 	if err == nil {
@@ -208,22 +200,28 @@ func (a *App) answer(id session.ID, m *session.Mutation, result session.Result) 
 	return append(b, "}\n"...)
 }
 
-// conditions reads the client and id of an Idempotency-Key into a mutation.
-func conditions(r *http.Request, m *session.Mutation) (session.SenderID, error) {
-	value := r.Header.Get("Idempotency-Key")
-	if value == "" {
-		return session.SenderID{}, nil
-	}
-	client, number, _ := strings.Cut(strings.Trim(value, `"`), ":")
-	sender, err := session.ParseSender(client)
+// conditions reads If-Match and Idempotency-Key into a mutation: its if_version, and its client and id.
+func conditions(r *http.Request, id session.ID, m *session.Mutation) (sender session.SenderID, err error) {
+	version, err := ifMatch(r, id)
 	if err != nil {
 		return sender, err
 	}
-	id, err := strconv.ParseUint(number, 10, 64)
-	if err != nil || id == 0 || id > session.MaxMutationID || m.ID != 0 && m.ID != id {
+	if version != nil {
+		m.IfVersion = version
+	}
+	value := r.Header.Get("Idempotency-Key")
+	if value == "" {
+		return sender, nil
+	}
+	client, number, _ := strings.Cut(strings.Trim(value, `"`), ":")
+	if sender, err = session.ParseSender(client); err != nil {
+		return sender, err
+	}
+	own, err := strconv.ParseUint(number, 10, 64)
+	if err != nil || own == 0 || own > session.MaxMutationID || m.ID != 0 && m.ID != own {
 		return sender, session.Refuse(session.BadRequest, "Idempotency-Key is <client>:<id>, the id an integer from 1 to 2^53-1 and the body's own if it has one")
 	}
-	m.ID = id
+	m.ID = own
 	return sender, nil
 }
 

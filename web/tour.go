@@ -69,6 +69,7 @@ func (a *App) reply(w http.ResponseWriter, r *http.Request, response string, dat
 func onPurpose(page http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store")
+		addVary(w.Header(), "Cookie")
 		switch {
 		case r.Method == http.MethodHead:
 		case strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch"), strings.Contains(r.Header.Get("Sec-Purpose"), "prerender"):
