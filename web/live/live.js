@@ -119,7 +119,7 @@ function addRow(key, text) {
   showValue(key);
   const next = [...$("rows").children].find((other) => other.dataset.key > key);
   $("rows").insertBefore(row, next ?? null);
-  flash(row);
+  if (joined) flash(row); // what was there before us is no news
 }
 
 function flash(row) {
@@ -231,37 +231,37 @@ function entry(by, what, version = "") {
     { "data-by": by },
     el("span", { class: "by" }, by),
     el("span", { class: "what" }, ...what),
-    el("span", { class: "version" }, version),
-    el("time", { datetime: now.toISOString() }, now.toLocaleTimeString()),
+    el("span", { class: "when" }, el("span", { class: "version" }, version), el("time", { datetime: now.toISOString() }, now.toLocaleTimeString())),
   );
-  if (version) item.dataset.version = version;
   $("timeline").prepend(item);
   while ($("timeline").children.length > TIMELINE_LENGTH) $("timeline").lastChild.remove();
 }
 
-/** Names as code, with commas between. */
-const names = (keys, className) => keys.flatMap((key, i) => [i ? ", " : "", el("code", className ? { class: className } : {}, key)]);
+const short = (text) => (text.length > 60 ? `${text.slice(0, 59)}…` : text);
 
 session.on("change", (change) => {
   if (change.type !== "change") return;
   const [set, gone] = [Object.keys(change.set ?? {}), change.delete ?? []];
-  const what = [...names(set), set.length && gone.length ? ", " : "", ...names(gone, "gone")];
+  const what = [
+    ...set.map((key) => [el("code", {}, key), " ", el("code", { class: "new" }, short(JSON.stringify(change.set[key])))]),
+    ...gone.map((key) => [el("code", { class: "gone" }, key)]),
+  ].flatMap((parts, i) => (i ? [", ", ...parts] : parts));
   const folded = change.version - change.from > 1;
   const by = change.by ?? (folded ? "several" : "unknown");
-  entry(by, set.length || gone.length ? what : ["nothing a tab may see"], folded ? `${change.from} → ${change.version}` : `${change.version}`);
-  announce([...set.map((k) => `${k} is now ${JSON.stringify(change.set[k])}`), ...gone.map((k) => `${k} is gone`)].join(", ") + `, by ${by}`);
+  entry(by, what.length ? what : ["nothing a tab may see"], folded ? `v${change.from + 1}–${change.version}` : `v${change.version}`);
+  announce([...set.map((k) => `${k} is now ${short(JSON.stringify(change.set[k]))}`), ...gone.map((k) => `${k} is gone`)].join(", ") + `, by ${by}`);
 });
 
 let downSince = 0;
-let known = ""; // the session we were in
+let joined = ""; // the session we were in
 
 function resumed() {
   const how = firstFrame ?? {};
   const { version } = how;
-  if (!known) return [`Connected to the session at version ${version}.`];
+  if (!joined) return [`Connected to the session at version ${version}.`];
   const seconds = downSince ? ((performance.now() - downSince) / 1000).toFixed(1) : "0";
-  if (how.continues === known) return [`Back after ${seconds} s: the session went on under another name.`];
-  if (how.id && how.id !== known) return [`Back after ${seconds} s, in a new session.`];
+  if (how.continues === joined) return [`Back after ${seconds} s: the session went on under another name.`];
+  if (how.id && how.id !== joined) return [`Back after ${seconds} s, in a new session.`];
   if (how.type === "session") return [`Back after ${seconds} s, with the whole session at version ${version}.`];
   if (how.from === version) return [`Back after ${seconds} s, resumed at version ${version}: nothing was missed.`];
   return [`Back after ${seconds} s, resumed: one change from version ${how.from} to ${version}.`];
@@ -271,8 +271,8 @@ session.on("status", (status) => {
   if (status === "live") {
     const waited = session.getSnapshot().pending;
     const sending = waited ? [` Sending ${waited} ${waited === 1 ? "write" : "writes"} that waited.`] : [];
-    entry("link", [...resumed(), ...sending], `${session.getSnapshot().version}`);
-    known = session.id;
+    entry("link", [...resumed(), ...sending]);
+    joined = session.id;
     downSince = 0;
   } else if (status !== "connecting" && !downSince) {
     downSince = performance.now();
