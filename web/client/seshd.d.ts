@@ -32,7 +32,7 @@ export interface Mutation<T> {
   /** RFC 7396: null deletes, at every depth. */
   merge?: { [K in keyof T]?: Patch<T[K]> };
   append?: { [K in keyof T]?: Items<T[K]> };
-  incr?: { [K in keyof T]?: T[K] extends number ? number : never };
+  incr?: { [K in keyof T]?: number extends T[K] ? number : never };
   /** Applies only if the session is at this version, else `conflict`. */
   if_version?: number;
 }
@@ -110,7 +110,7 @@ export interface Session<T> {
    */
   set<K extends keyof T & string>(key: K, value: T[K]): Promise<Written>;
   merge(patch: NonNullable<Mutation<T>["merge"]>): Promise<Written>;
-  incr<K extends keyof T & string>(key: T[K] extends number | undefined ? K : never, by?: number): Promise<Written>;
+  incr<K extends keyof T & string>(key: number extends T[K] ? K : never, by?: number): Promise<Written>;
   append<K extends keyof T & string>(key: K, values: Items<NonNullable<T[K]>>): Promise<Written>;
   delete(...keys: (keyof T & string)[]): Promise<Written>;
   clear(): Promise<Written>;

@@ -59,7 +59,7 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
   let ask = true;
   let updates = Promise.resolve();
   let isReady, notReady;
-  const ready = new Promise((yes, no) => ((isReady = yes), (notReady = no)));
+  const ready = new Promise((...fns) => ([isReady, notReady] = fns));
   ready.catch(() => {});
 
   const on = (type, fn) => {
@@ -234,9 +234,8 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
       socket.send('{"ping":true}');
     }
   };
-  const listen = (verb) => {
-    for (const type of ["online", "visibilitychange", "pageshow", "pagehide"]) globalThis[`${verb}EventListener`]?.(type, wake);
-  };
+  const listen = (verb) =>
+    ["online", "visibilitychange", "pageshow", "pagehide"].forEach((e) => globalThis[`${verb}EventListener`]?.(e, wake));
 
   const stop = (code = "closed", message) => {
     if (status == "closed") return;

@@ -240,6 +240,7 @@ function entry(by, what, version = "") {
 const short = (text) => (text.length > 60 ? `${text.slice(0, 59)}…` : text);
 
 session.on("change", (change) => {
+  if (change.type === "session") continues = change.continues ?? continues;
   if (change.type !== "change") return;
   const [set, gone] = [Object.keys(change.set ?? {}), change.delete ?? []];
   const what = [
@@ -254,14 +255,17 @@ session.on("change", (change) => {
 
 let downSince = 0;
 let joined = ""; // the session we were in
+let continues; // the one that ours absorbed
 
 function resumed() {
   const how = firstFrame ?? {};
   const { version } = how;
   if (!joined) return [`Connected to the session at version ${version}.`];
   const seconds = downSince ? ((performance.now() - downSince) / 1000).toFixed(1) : "0";
-  if (how.continues === joined) return [`Back after ${seconds} s: the session went on under another name.`];
-  if (how.id && how.id !== joined) return [`Back after ${seconds} s, in a new session.`];
+  if (session.id !== joined) {
+    const same = (how.continues ?? continues) === joined;
+    return [same ? `Back after ${seconds} s: the session goes on under another name.` : `Back after ${seconds} s, in a new session.`];
+  }
   if (how.type === "session") return [`Back after ${seconds} s, with the whole session at version ${version}.`];
   if (how.from === version) return [`Back after ${seconds} s, resumed at version ${version}: nothing was missed.`];
   return [`Back after ${seconds} s, resumed: one change from version ${how.from} to ${version}.`];
