@@ -134,6 +134,10 @@ func (t *Tab) Leave() {
 	t.left = true
 	delete(r.tabs, t)
 	r.wakeAll()
+	record := r.record
 	r.mu.Unlock()
 	r.hub.exit(r)
+	if !r.hub.options.CloseIdleTabs { // it was active until now
+		r.hub.manager.Touch(t.join.Handle, record)
+	}
 }

@@ -162,8 +162,8 @@ func (t *tab) end(cause error) {
 	t.app.pinger.remove(t)
 	if t.member != nil {
 		t.member.Leave()
+		t.app.metrics.closed(transportW)
 	}
-	t.app.metrics.closed(transportW)
 }
 
 // echoCode is the code that answers a close frame: its own, where it is one that may be sent.

@@ -82,7 +82,9 @@ func (t *tab) refused(err error) { t.bye = byeFor(err) }
 
 func (t *tab) start() {
 	t.slot = t.app.pinger.add(t)
-	t.app.metrics.opened(transportW)
+	if t.member != nil {
+		t.app.metrics.opened(transportW)
+	}
 	go t.write() // the first frame
 	go t.read()
 }
