@@ -18,31 +18,34 @@ type frame struct {
 
 // decodeFrame reads a line from a tab.
 func decodeFrame(text []byte) (frame, error) {
-	switch string(bytes.TrimSpace(text)) {
-	case `{"get":true}`:
-		return frame{get: true}, nil
-	case `{"ping":true}`:
-		return frame{ping: true}, nil
-	}
-	// Any other spelling of the two takes the long way.
-	var spelled map[string]json.RawMessage
-	if compact, err := session.Compact(text); err == nil && json.Unmarshal(compact, &spelled) == nil {
-		_, get := spelled["get"]
-		_, ping := spelled["ping"]
-		switch {
-		case (get || ping) && len(spelled) > 1:
-			m, _ := session.DecodeMutation(text) // for its id
-			return frame{mutation: session.Mutation{ID: m.ID}}, session.Refuse(session.BadRequest, "get and ping come alone, without a mutation")
-		case get && string(spelled["get"]) == "true":
-			return frame{get: true}, nil
-		case ping && string(spelled["ping"]) == "true":
-			return frame{ping: true}, nil
-		case get || ping:
-			return frame{}, session.Refuse(session.BadRequest, "get and ping are true where they are")
+	if bytes.Contains(text, []byte(`"get"`)) || bytes.Contains(text, []byte(`"ping"`)) { // perhaps as a mere key
+		if f, found, err := decodeQuestion(text); found {
+			return f, err
 		}
 	}
 	m, err := session.DecodeMutation(text)
 	return frame{mutation: m}, err
+}
+
+// decodeQuestion reads {"get":true} and {"ping":true}, which come alone.
+func decodeQuestion(text []byte) (f frame, found bool, err error) {
+	compact, err := session.Compact(text)
+	var members map[string]json.RawMessage
+	if err != nil || json.Unmarshal(compact, &members) != nil {
+		return f, false, nil // a mutation's decoder knows what is wrong
+	}
+	get, ping := string(members["get"]), string(members["ping"])
+	switch {
+	case get == "" && ping == "":
+		return f, false, nil
+	case len(members) > 1:
+		m, _ := session.DecodeMutation(text) // for the id, which the refusal is to carry
+		f.mutation.ID = m.ID
+		return f, true, session.Refuse(session.BadRequest, "get and ping come alone, without a mutation")
+	case get != "true" && ping != "true":
+		return f, true, session.Refuse(session.BadRequest, "get and ping are true where they are")
+	}
+	return frame{get: get != "", ping: ping != ""}, true, nil
 }
 
 func okFrame(id uint64, result session.Result) []byte {
