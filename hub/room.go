@@ -42,12 +42,24 @@ func (r *room) admit(j Join, loaded *session.Record) (*Tab, error) {
 	if limit > 0 && len(r.tabs) >= limit {
 		return nil, tooManyTabs(limit)
 	}
-	r.hub.mu.Lock()
-	r.users++
-	r.hub.mu.Unlock()
+	if err := r.stay(); err != nil {
+		return nil, err
+	}
 	r.tabs[t] = struct{}{}
 	r.wakeAll()
 	return t, nil
+}
+
+// stay counts a tab in, unless a drain has begun since it entered: the drain sends away whom it finds in the rooms, and
+// waits for mu to look into this one, so nobody becomes a tab behind its back.
+func (r *room) stay() error {
+	r.hub.mu.Lock()
+	defer r.hub.mu.Unlock()
+	if r.hub.draining {
+		return Restarting
+	}
+	r.users++
+	return nil
 }
 
 // adopt takes a commit from the feed.
