@@ -89,6 +89,7 @@ func encode(v any) []byte {
 	return bytes.TrimSuffix(line.Bytes(), []byte("\n"))
 }
 
-func tooLarge(limit int) *hub.Bye {
-	return &hub.Bye{Code: string(session.TooLarge), Message: fmt.Sprintf("a message has at most %d bytes", limit)}
+// tooLarge says how much of a message was read before it was given up.
+func tooLarge(read, limit int) *hub.Bye {
+	return &hub.Bye{Code: string(session.TooLarge), Message: fmt.Sprintf("the message has %d bytes or more, the limit is %d", read, limit)}
 }

@@ -46,7 +46,7 @@ func (t *tab) readAll() error {
 			return err
 		}
 		if limit := t.app.options.MaxMessageBytes; limit > 0 && len(text) > limit {
-			t.dismiss(tooLarge(limit))
+			t.dismiss(tooLarge(len(text), limit))
 			continue
 		}
 		t.handleFrame(text)

@@ -264,7 +264,8 @@ func (a *App) readBody(r *http.Request, want string) ([]byte, error) {
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, int64(limit)+1))
 	if len(body) > limit {
-		return nil, session.Refuse(session.TooLarge, "the body has more than %d bytes, the limit on a message", limit)
+		size := max(r.ContentLength, int64(len(body))) // a length that was not announced is not waited for
+		return nil, session.Refuse(session.TooLarge, "the body has %d bytes or more, the limit is %d", size, limit)
 	}
 	if err != nil {
 		return nil, errors.Join(session.Refuse(session.BadRequest, "the body could not be read"), err)
