@@ -3,6 +3,7 @@ package web
 import (
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -107,7 +108,7 @@ func New(m *session.Manager, o Options) *App {
 // route sets the routes that seshd owns. Paths are matched encoded and as they come, since a key may hold any character.
 func (a *App) route() {
 	a.routes = mux.NewRouter().UseEncodedPath().SkipClean(true)
-	a.routes.NotFoundHandler = a.Router
+	a.routes.NotFoundHandler = http.HandlerFunc(a.passOn)
 	a.routes.MethodNotAllowedHandler = a.guard(methodNotAllowed(a.routes))
 
 	handle := func(path string, f http.HandlerFunc, methods ...string) {
@@ -133,3 +134,12 @@ func (a *App) route() {
 
 // ServeHTTP serves what seshd owns, and by Router what the program added.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.routes.ServeHTTP(w, r) }
+
+// passOn gives the program's Router what seshd does not own; below /session that is nothing.
+func (a *App) passOn(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/session/") {
+		a.guard(http.HandlerFunc(a.notFound))(w, r)
+		return
+	}
+	a.Router.ServeHTTP(w, r)
+}

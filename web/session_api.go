@@ -91,7 +91,7 @@ func (a *App) deleteSession(w http.ResponseWriter, r *http.Request) {
 	v, err := a.visit(r)
 	if err == nil && v.cookie == nil {
 		var ifVersion *uint64
-		if ifVersion, err = ifMatch(r, v.handle.ID); err == nil {
+		if ifVersion, err = ifMatch(r, &v); err == nil {
 			err = a.manager.Destroy(r.Context(), v.handle, ifVersion)
 		}
 	}
@@ -161,7 +161,7 @@ func (a *App) mutate(w http.ResponseWriter, r *http.Request, read func() (sessio
 	m, err := read()
 	var sender session.SenderID
 	if err == nil {
-		sender, err = conditions(r, v.handle.ID, &m)
+		sender, err = conditions(r, &v, &m)
 	}
 	var result session.Result
 	if err == nil {
@@ -201,8 +201,8 @@ func (a *App) answer(id session.ID, m *session.Mutation, result session.Result) 
 }
 
 // conditions reads If-Match and Idempotency-Key into a mutation: its if_version, and its client and id.
-func conditions(r *http.Request, id session.ID, m *session.Mutation) (sender session.SenderID, err error) {
-	version, err := ifMatch(r, id)
+func conditions(r *http.Request, v *visitor, m *session.Mutation) (sender session.SenderID, err error) {
+	version, err := ifMatch(r, v)
 	if err != nil {
 		return sender, err
 	}
@@ -226,15 +226,18 @@ func conditions(r *http.Request, id session.ID, m *session.Mutation) (sender ses
 }
 
 // ifMatch reads the version that If-Match asks for, of the session that the cookie leads to.
-func ifMatch(r *http.Request, id session.ID) (*uint64, error) {
+func ifMatch(r *http.Request, v *visitor) (*uint64, error) {
 	value := r.Header.Get("If-Match")
 	if value == "" || value == "*" {
 		return nil, nil
 	}
 	name := strings.Trim(value, `"`)
 	if of, number, found := strings.Cut(name, ":"); found {
-		if of != id.String() {
-			return nil, session.Refuse(session.Conflict, "If-Match names another session than the cookie leads to")
+		if of != v.handle.ID.String() {
+			return nil, &session.Error{
+				Code: session.Conflict, Version: stateOf(v.record).Version,
+				Message: "If-Match names another session than the cookie leads to",
+			}
 		}
 		name = number
 	}
