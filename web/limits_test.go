@@ -31,7 +31,7 @@ func TestASessionOverItsBytesIsTooLarge(t *testing.T) {
 	b.post(`{"set":{"k":"` + strings.Repeat("x", 97) + `"}}`).want(200) // 1 + 99
 	p := b.post(`{"set":{"l":1}}`).problem(413, "too_large")
 	names(t, p["detail"], 102, 100)
-	b.post(`{"append":{"l":["` + strings.Repeat("y", 200) + `"]}}`).problem(413, "too_large")
+	b.post(`{"append":{"l":["`+strings.Repeat("y", 200)+`"]}}`).problem(413, "too_large")
 	b.do("PUT", "/session/keys/l", `1`).problem(413, "too_large")
 	x, _ := b.enter("")
 	f := x.does(`{"set":{"l":1},"id":1}`)
@@ -54,13 +54,13 @@ func TestPrivateKeysCountToo(t *testing.T) {
 	s := start(t, setup{session: session.Options{MaxBytes: 100}, routes: writePrivate})
 	b := s.visit()
 	b.get("/private").want(200)
-	b.post(`{"set":{"k":"` + strings.Repeat("x", 90) + `"}}`).problem(413, "too_large")
+	b.post(`{"set":{"k":"`+strings.Repeat("x", 90)+`"}}`).problem(413, "too_large")
 }
 
 func TestABodyOverTheLimitIsTooLarge(t *testing.T) {
 	b := start(t, setup{web: web.Options{MaxMessageBytes: 1000}}).visit()
 	b.post(`{` + strings.Repeat(" ", 998) + `}`).want(200)
-	p := b.post(`{` + strings.Repeat(" ", 1234) + `}`).problem(413, "too_large")
+	p := b.post(`{`+strings.Repeat(" ", 1234)+`}`).problem(413, "too_large")
 	names(t, p["detail"], 1236, 1000)
 	b.do("PUT", "/session/keys/a", `"`+strings.Repeat("x", 2000)+`"`).problem(413, "too_large")
 	b.do("PATCH", "/session", `{`+strings.Repeat(" ", 999)+`}`, "Content-Type", "application/merge-patch+json").problem(413, "too_large")
