@@ -44,7 +44,7 @@ func newReader(t *testing.T) *reader {
 	p := start(t, t.TempDir())
 	r := &reader{dir: t.TempDir(), addr: localhost(p.addr), program: localhost(freeAddr(t))}
 	// npx would fetch wscat; the one there is stands in for it.
-	r.write(t, "bin/npx", fmt.Sprintf("#!/bin/sh\n[ \"$1\" = wscat ] || exit 127\nshift\nexec %q \"$@\"\n", wscatPath(t)))
+	r.write(t, "bin/npx", fmt.Sprintf("#!/bin/sh\n[ \"$1\" = wscat ] || exit 127\nshift\nexec %q \"$@\"\n", wscatProgram(t)))
 	if err := os.Chmod(filepath.Join(r.dir, "bin/npx"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +241,7 @@ func untilTrue(t *testing.T, tab context.Context, expression string) {
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		ok, err := chromedp.Run(tab, chromedp.Evaluate[bool](expression))
+		ok, err := chromedp.Run(tab, chromedp.Evaluate[bool](expression, chromedp.EvalAwaitPromise))
 		if err != nil {
 			t.Fatalf("%s: %v", expression, err)
 		}
@@ -298,7 +298,7 @@ func relativeLinks(markdown string) (links []string) {
 	return links
 }
 
-var codeInSource = regexp.MustCompile(`(?m)^\s+[A-Za-z]+(?: Code)?\s+= "([a-z_]+)"$|^\s+"([a-z_]+)":\s+\{http\.`)
+var codeInSource = regexp.MustCompile(`(?m)^\s+[A-Za-z]+(?:\s+Code)?\s+= "([a-z_]+)"$|^\s+"([a-z_]+)":\s+\{http\.`)
 
 // codesInSource lists the codes of the domain and those of package web's table.
 func codesInSource(t *testing.T) (codes []string) {

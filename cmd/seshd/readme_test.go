@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -144,7 +143,8 @@ func (r *reader) runsOnAnotherOrigin(t *testing.T, text string) {
 	do(tab, chromedp.Navigate(origin))
 	shows("none yet")
 	console[chromedp.Void](t, tab, `document.querySelector("button").click()`)
-	shows("cherries")
+	shows("cherries") // at once; the server has it a moment later
+	untilTrue(t, tab, fmt.Sprintf(`fetch("http://%s/session/keys/fruit", {credentials: "include"}).then((r) => r.ok)`, server))
 	other, cancel := chromedp.NewContext(tab)
 	defer cancel()
 	do(other, chromedp.Navigate("http://"+server+"/blueberries")) // the same session, from the server's own page
@@ -312,19 +312,6 @@ func TestProtocolReferenceHasEveryCode(t *testing.T) {
 			t.Errorf("docs/PROTOCOL.md does not explain %s", code)
 		}
 	}
-}
-
-// wscatPath finds the real wscat.
-func wscatPath(t *testing.T) string {
-	t.Helper()
-	if path := os.Getenv("SESHD_WSCAT"); path != "" {
-		return path
-	}
-	path, err := exec.LookPath("wscat")
-	if err != nil {
-		t.Fatal("wscat is missing: npm install -g wscat@6.1.0, or name it in SESHD_WSCAT (sh .ci/test does both)")
-	}
-	return path
 }
 
 func statusOf(t *testing.T, url string) int {
