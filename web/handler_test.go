@@ -19,3 +19,13 @@ func writePrivate(app *web.App) {
 		}
 	})
 }
+
+// handleOf is the browser's session in the hands of Go code.
+func (s *server) handleOf(b *browser) *session.Session {
+	s.t.Helper()
+	id, ok := session.ParseID(b.id())
+	if !ok {
+		s.t.Fatal("no id")
+	}
+	return s.manager.Session(session.Handle{ID: id})
+}
