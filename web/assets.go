@@ -3,12 +3,15 @@ package web
 import (
 	"embed"
 	"net/http"
+	"path"
+
+	"github.com/gorilla/mux"
 )
 
 //go:embed client/seshd.js
 var clientSource []byte
 
-//go:embed live/index.html live/live.js live/live.css
+//go:embed live/*.html live/*.js live/*.css
 var livePages embed.FS
 
 // pagePolicy lets the page load from here and nowhere else, and run no script that is not a file of ours.
@@ -27,15 +30,15 @@ func (a *App) client(w http.ResponseWriter, r *http.Request) {
 
 // live serves the live session view.
 func (a *App) live() {
-	for path, file := range map[string]string{
-		"/live": "index.html", "/live/live.js": "live.js", "/live/live.css": "live.css",
-	} {
-		a.routes.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Content-Security-Policy", pagePolicy)
-			w.Header().Set("X-Content-Type-Options", "nosniff")
-			w.Header().Set("Referrer-Policy", "no-referrer")
-			w.Header().Set("Cache-Control", "no-cache")
-			http.ServeFileFS(w, r, livePages, "live/"+file)
-		}).Methods("GET", "HEAD")
+	page := func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Security-Policy", pagePolicy)
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Referrer-Policy", "no-referrer")
+		w.Header().Set("Cache-Control", "no-cache")
+		http.ServeFileFS(w, r, livePages, path.Join("live", mux.Vars(r)["file"]))
 	}
+	a.routes.HandleFunc("/live", func(w http.ResponseWriter, r *http.Request) {
+		page(w, mux.SetURLVars(r, map[string]string{"file": "index.html"}))
+	}).Methods("GET", "HEAD")
+	a.routes.HandleFunc(`/live/{file:[a-z]+\.(?:js|css)}`, page).Methods("GET", "HEAD")
 }
