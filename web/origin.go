@@ -21,7 +21,7 @@ func newOriginPolicy(allowed []string) *originPolicy {
 		if err := CheckOrigin(origin); err != nil {
 			panic("web: " + err.Error())
 		}
-		if err := p.cross.AddTrustedOrigin(origin); err != nil {
+		if err := p.cross.AddTrustedOrigin(normalOrigin(origin)); err != nil {
 			panic("web: " + err.Error())
 		}
 		p.allowed = append(p.allowed, normalOrigin(origin))
