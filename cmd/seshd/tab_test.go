@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -140,6 +141,9 @@ func (tb *tab) send(line string) error {
 	return tb.conn.WriteMessage(websocket.TextMessage, []byte(line))
 }
 
+// errMisled is a frame that breaks a promise, as against a connection that broke.
+var errMisled = errors.New("misled")
+
 // next reads a frame and follows it: a change must begin where the tab is (guarantee 1 of the contract).
 func (tb *tab) next() (f frame, err error) {
 	tb.conn.SetReadDeadline(time.Now().Add(patience))
@@ -149,7 +153,7 @@ func (tb *tab) next() (f frame, err error) {
 	}
 	f.text = string(text)
 	if err := json.Unmarshal(text, &f); err != nil {
-		return f, fmt.Errorf("%s: %w", text, err)
+		return f, fmt.Errorf("%w: %s: %w", errMisled, text, err)
 	}
 	return f, tb.follow(f)
 }
@@ -158,12 +162,12 @@ func (tb *tab) follow(f frame) error {
 	switch f.Type {
 	case "session":
 		if tb.session == string(f.ID) && f.Version < tb.version {
-			return fmt.Errorf("told version %d after %d", f.Version, tb.version)
+			return fmt.Errorf("%w: told version %d after %d", errMisled, f.Version, tb.version)
 		}
 		tb.session, tb.version, tb.data, tb.tabs = string(f.ID), f.Version, maps.Clone(f.Data), f.Tabs
 	case "change":
 		if f.From == nil || *f.From != tb.version || f.Version < tb.version {
-			return fmt.Errorf("the tab is at version %d and was told %s", tb.version, f.text)
+			return fmt.Errorf("%w: the tab is at version %d and was told %s", errMisled, tb.version, f.text)
 		}
 		tb.version = f.Version
 		maps.Copy(tb.data, f.Set)
