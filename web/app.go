@@ -1,6 +1,7 @@
 package web
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -54,6 +55,10 @@ type App struct {
 	pinger   pinger
 	draining atomic.Bool
 
+	stop    context.CancelFunc // of the App's own work
+	working sync.WaitGroup
+	closing sync.Once
+
 	mu      sync.Mutex     // guards stopped, and Add of tabs against Wait
 	stopped bool           // no connection may begin any more
 	tabs    sync.WaitGroup // WebSocket connections
@@ -102,6 +107,9 @@ func New(m *session.Manager, o Options) *App {
 	a.Router.NotFoundHandler = http.HandlerFunc(a.notFound)
 	a.Router.MethodNotAllowedHandler = methodNotAllowed(a.Router)
 	a.route()
+	work, stop := context.WithCancel(context.Background())
+	a.stop = stop
+	a.working.Go(func() { a.pinger.run(work) })
 	return a
 }
 

@@ -33,11 +33,6 @@ func (a *App) Run(ctx context.Context, addr string) error {
 // ready, finishes the writes under way, and sends the tabs away, spread over at most the shutdown time-out. It
 // returns as soon as all have gone, nil after a drain. An App serves once. The Manager is left to its owner.
 func (a *App) Serve(ctx context.Context, public, internal net.Listener) error {
-	work, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer a.hub.Close()
-	defer stop()
-	go a.pinger.run(work)
-
 	servers := []*http.Server{a.server(a)}
 	listeners := []net.Listener{public}
 	if internal != nil {
@@ -59,12 +54,29 @@ func (a *App) Serve(ctx context.Context, public, internal net.Listener) error {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
-	a.drain(servers[0])
+	a.finish(servers[0].Shutdown)
 	for _, s := range servers {
 		err = errors.Join(err, s.Close())
 	}
 	serving.Wait()
 	return err
+}
+
+// Close is for a program that serves the App by a server of its own: it sends the tabs away as Serve does at its end, and stops
+// what an App does by itself. Event streams hold up that server's Shutdown until then, so it is called beside it
+// (http.Server.RegisterOnShutdown) and before the Manager's Close. Another call waits for the first.
+func (a *App) Close() {
+	a.finish(func(context.Context) error { return nil })
+}
+
+// finish drains, with what stops the server from taking requests, and stops the App's own work. Only the first call does.
+func (a *App) finish(shutdown func(context.Context) error) {
+	a.closing.Do(func() {
+		a.drain(shutdown)
+		a.stop()
+		a.working.Wait()
+		a.hub.Close()
+	})
 }
 
 func (a *App) server(handler http.Handler) *http.Server {
@@ -79,7 +91,7 @@ func (a *App) server(handler http.Handler) *http.Server {
 }
 
 // drain sends everybody away who is connected, within the shutdown time-out.
-func (a *App) drain(public *http.Server) {
+func (a *App) drain(shutdown func(context.Context) error) {
 	a.draining.Store(true)
 	timeout := a.options.ShutdownTimeout
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
@@ -88,7 +100,7 @@ func (a *App) drain(public *http.Server) {
 
 	var requests sync.WaitGroup
 	requests.Go(func() {
-		if err := public.Shutdown(ctx); err != nil {
+		if err := shutdown(ctx); err != nil {
 			a.log.Warn("requests were cut off at the end of the shutdown time", "error", err)
 		}
 	})
