@@ -56,7 +56,7 @@ func (h Handle) Admit(r *Record, tokenKnown bool, now time.Time) error {
 // Timing is what a record needs to know about time-outs.
 type Timing struct {
 	Idle  time.Duration
-	Grain time.Duration // how exactly idleness is kept; see grainOf
+	Grain time.Duration // how exactly idleness is kept
 }
 
 // begin makes the record of a session at its first write.
