@@ -45,7 +45,7 @@ func (a *App) events(w http.ResponseWriter, r *http.Request) {
 	v.welcome(w.Header())
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // nginx
-	stream := eventStream{w: w, control: http.NewResponseController(w)}
+	stream := eventStream{w: w, control: http.NewResponseController(w), heartbeat: heartbeat}
 	if err := stream.control.SetReadDeadline(time.Time{}); err != nil {
 		a.log.Error("event stream keeps the server's read deadline", "error", err)
 	}
@@ -54,12 +54,13 @@ func (a *App) events(w http.ResponseWriter, r *http.Request) {
 
 // eventStream writes frames as events. A write that fails ends it; the client comes back with Last-Event-ID.
 type eventStream struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
+	w         http.ResponseWriter
+	control   *http.ResponseController
+	heartbeat time.Duration
 }
 
 func (s *eventStream) run(r *http.Request, member *hub.Tab, news <-chan struct{}) {
-	beat := time.NewTicker(heartbeat)
+	beat := time.NewTicker(s.heartbeat)
 	defer beat.Stop()
 	for {
 		frames, bye := member.Next()
