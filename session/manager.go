@@ -48,6 +48,7 @@ type Manager struct {
 	log     *slog.Logger
 
 	feed    atomic.Pointer[func(Event)]
+	observe atomic.Pointer[Observer]
 	stop    context.CancelFunc
 	swept   sync.WaitGroup
 	closing sync.Once
@@ -119,6 +120,12 @@ func (m *Manager) sweep(ctx context.Context) {
 
 // Feed sets the function that hears of every commit, as Store.Feed has it.
 func (m *Manager) Feed(feed func(Event)) { m.feed.Store(&feed) }
+
+// Observer hears of every mutation that was answered, and how long that took. It must not block.
+type Observer func(s Submission, result Result, err error, took time.Duration)
+
+// Observe sets the observer, for metrics.
+func (m *Manager) Observe(o Observer) { m.observe.Store(&o) }
 
 // Ready says whether sessions can be read and written now.
 func (m *Manager) Ready(ctx context.Context) error { return m.store.Ready(ctx) }

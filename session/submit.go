@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"log/slog"
 	"time"
 )
 
@@ -24,6 +25,7 @@ type Submission struct {
 // not block. Submissions to one session are applied and answered in the order of the calls.
 func (m *Manager) Submit(s Submission, done func(Result, error)) {
 	var result Result
+	began := time.Now()
 	rules := m.rules
 	if s.By == ByTab || s.By == ByHTTP {
 		rules.Writable = m.Writable
@@ -40,12 +42,38 @@ func (m *Manager) Submit(s Submission, done func(Result, error)) {
 			return next, err
 		},
 		Done: func(_ *Record, err error) {
-			if err == nil && result.began {
-				m.log.Info("session begun", "session", s.Handle.ID.String(), "device", s.Handle.Device.String(), "by", string(s.By))
-			}
+			m.note(s, result, err, time.Since(began))
 			done(result, err)
 		},
 	})
+}
+
+// note tells the log and the observer of an answer.
+func (m *Manager) note(s Submission, result Result, err error, took time.Duration) {
+	ctx := context.Background()
+	if err == nil && result.began {
+		m.log.LogAttrs(ctx, slog.LevelInfo, "session begun",
+			slog.String("session", s.Handle.ID.String()), slog.String("device", s.Handle.Device.String()), slog.String("by", string(s.By)))
+	}
+	if m.log.Enabled(ctx, slog.LevelDebug) {
+		outcome := "ok"
+		if err != nil {
+			outcome = string(CodeOf(err))
+		}
+		m.log.LogAttrs(ctx, slog.LevelDebug, "write",
+			slog.String("session", s.Handle.ID.String()), slog.String("by", string(s.By)), slog.String("result", outcome),
+			slog.Uint64("version", result.State.version()), slog.Duration("took", took))
+	}
+	if observe := m.observe.Load(); observe != nil {
+		(*observe)(s, result, err, took)
+	}
+}
+
+func (s *State) version() uint64 {
+	if s == nil {
+		return 0
+	}
+	return s.Version
 }
 
 func (r *Record) state() *State {

@@ -103,6 +103,7 @@ func New(m *session.Manager, o Options) *App {
 		},
 	}
 	a.metrics = newMetrics(a)
+	m.Observe(a.metrics.observe)
 	a.Router.Use(a.WithSession)
 	a.Router.NotFoundHandler = http.HandlerFunc(a.notFound)
 	a.Router.MethodNotAllowedHandler = methodNotAllowed(a.Router)

@@ -18,7 +18,7 @@ import (
 const readyWait = 900 * time.Millisecond
 
 // Internal returns the handler of the internal listener: health and metrics for everybody who reaches
-// it, profiles for holders of an API key.
+// it, profiles for holders of an API key; not the command line, which may hold secrets.
 func (a *App) Internal() http.Handler {
 	router := mux.NewRouter()
 	router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -31,7 +31,6 @@ func (a *App) Internal() http.Handler {
 
 	profiles := router.PathPrefix("/debug/pprof/").Subrouter()
 	profiles.Use(a.withKey)
-	profiles.HandleFunc("/cmdline", pprof.Cmdline)
 	profiles.HandleFunc("/profile", pprof.Profile)
 	profiles.HandleFunc("/symbol", pprof.Symbol)
 	profiles.HandleFunc("/trace", pprof.Trace)

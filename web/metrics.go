@@ -1,7 +1,6 @@
 package web
 
 import (
-	"log/slog"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -25,10 +24,10 @@ func newMetrics(a *App) *metrics {
 			Name: "seshd_tabs", Help: "Tabs that are connected to this server now.",
 		}, []string{"transport"}),
 		mutations: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "seshd_mutations_total", Help: "Mutations from tabs and HTTP that were answered, by source and result (ok, duplicate, or the code of the refusal).",
+			Name: "seshd_mutations_total", Help: "Mutations that were answered, by source and result (ok, duplicate, or the code of the refusal).",
 		}, []string{"source", "result"}),
 		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "seshd_mutation_seconds", Help: "Time from reading a mutation to its durable answer, in seconds.",
+			Name: "seshd_mutation_seconds", Help: "Time from a mutation's submission to its durable answer, in seconds.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 12), // 0.1 ms to 2.4 s
 		}),
 	}
@@ -47,8 +46,8 @@ func newMetrics(a *App) *metrics {
 func (m *metrics) opened(transport string) { m.tabs.WithLabelValues(transport).Inc() }
 func (m *metrics) closed(transport string) { m.tabs.WithLabelValues(transport).Dec() }
 
-// observe notes the answer to a mutation.
-func (a *App) observe(s session.Submission, result session.Result, err error, start time.Time) {
+// observe notes the answer to a mutation, wherever it came from.
+func (m *metrics) observe(s session.Submission, result session.Result, err error, took time.Duration) {
 	outcome := "ok"
 	switch {
 	case err != nil:
@@ -56,13 +55,6 @@ func (a *App) observe(s session.Submission, result session.Result, err error, st
 	case result.Duplicate:
 		outcome = "duplicate"
 	}
-	a.metrics.mutations.WithLabelValues(string(s.By), outcome).Inc()
-	a.metrics.seconds.Observe(time.Since(start).Seconds())
-	if a.log.Enabled(nil, slog.LevelDebug) {
-		version := uint64(0)
-		if result.State != nil {
-			version = result.State.Version
-		}
-		a.log.Debug("write", "session", s.Handle.ID.String(), "by", string(s.By), "result", outcome, "version", version)
-	}
+	m.mutations.WithLabelValues(string(s.By), outcome).Inc()
+	m.seconds.Observe(took.Seconds())
 }

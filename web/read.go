@@ -126,9 +126,7 @@ func (t *tab) submit(m session.Mutation) {
 	t.owe(a)
 	t.mu.Unlock()
 	s := session.Submission{Handle: t.handle, By: session.ByTab, Sender: t.sender, Mutation: &m}
-	start := time.Now()
 	t.app.manager.Submit(s, func(result session.Result, err error) {
-		t.app.observe(s, result, err, start)
 		var frame []byte
 		switch {
 		case err != nil:

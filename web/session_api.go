@@ -10,7 +10,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gorilla/mux"
 
@@ -165,7 +164,7 @@ func (a *App) mutate(w http.ResponseWriter, r *http.Request, read func() (sessio
 	}
 	var result session.Result
 	if err == nil {
-		result, err = a.apply(r, session.Submission{Handle: v.handle, By: session.ByHTTP, Sender: sender, Mutation: &m})
+		result, err = a.manager.Apply(r.Context(), session.Submission{Handle: v.handle, By: session.ByHTTP, Sender: sender, Mutation: &m})
 	}
 	if err != nil {
 		a.refuse(w, r, err)
@@ -175,13 +174,6 @@ func (a *App) mutate(w http.ResponseWriter, r *http.Request, read func() (sessio
 	w.Header().Set("Content-Type", typeJSON)
 	w.Header().Set("ETag", etag(v.handle.ID, result.State.Version))
 	w.Write(a.answer(v.handle.ID, &m, result))
-}
-
-func (a *App) apply(r *http.Request, s session.Submission) (session.Result, error) {
-	start := time.Now()
-	result, err := a.manager.Apply(r.Context(), s)
-	a.observe(s, result, err, start)
-	return result, err
 }
 
 // answer is what a mutation did, as far as a browser may see it.

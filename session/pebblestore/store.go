@@ -74,8 +74,8 @@ func Open(dir string, o Options) (*Store, error) {
 	if err := os.MkdirAll(dir, dirMode); err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
-	if err := os.Chmod(dir, dirMode); err != nil {
-		return nil, fmt.Errorf("data directory: %w", err)
+	if err := os.Chmod(dir, dirMode); err != nil { // a mounted volume may belong to somebody else
+		o.Logger.Warn("the data directory's mode stays as it is; others may be able to read it", "data", dir, "error", err)
 	}
 	path := filepath.Join(dir, databaseName)
 	if err := os.MkdirAll(path, dirMode); err != nil {
