@@ -71,7 +71,8 @@ func (r *room) adopt(record *session.Record, by session.Source) {
 	}
 	news := r.replace(record, by)
 	for t := range r.tabs {
-		if !record.Lists(t.join.Handle.Device, time.Now()) {
+		// Listed at all, at whatever time: a device that came to its end has expired, which tend tells it.
+		if !record.Lists(t.join.Handle.Device, time.Time{}) {
 			t.bye = LoggedOut
 			news = true
 		}
