@@ -37,6 +37,7 @@ func TestADestroyedSessionsCookieLeadsToANewId(t *testing.T) {
 			if f := x.next(); f.Type != "session" || string(f.ID) == `"`+ids[i]+`"` {
 				t.Errorf("by /ws: %s", f.line)
 			}
+			x.conn.Close()
 		}
 	}
 	check(s)

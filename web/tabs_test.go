@@ -39,6 +39,8 @@ func TestTabsAreListedInExactlyTheirShape(t *testing.T) {
 	if tabs[0].You || !tabs[1].You || tabs[0].Tab == tabs[1].Tab || time.Since(tabs[0].Opened) > time.Minute {
 		t.Errorf("got %+v", tabs)
 	}
+	for x.until("tabs").Tabs != 2 {
+	}
 	y.conn.Close()
 	for x.until("tabs").Tabs != 1 {
 	}
