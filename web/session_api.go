@@ -67,23 +67,22 @@ func (a *App) notModified(w http.ResponseWriter, r *http.Request, id session.ID,
 }
 
 func (a *App) postSession(w http.ResponseWriter, r *http.Request) {
-	a.mutate(w, r, func() (session.Mutation, error) {
-		body, err := a.readBody(r, typeJSON)
-		if err != nil {
-			return session.Mutation{}, err
-		}
-		return session.DecodeMutation(body)
-	})
+	a.mutate(w, r, a.bodyOf(r, typeJSON, session.DecodeMutation))
 }
 
 func (a *App) patchSession(w http.ResponseWriter, r *http.Request) {
-	a.mutate(w, r, func() (session.Mutation, error) {
-		body, err := a.readBody(r, typeMergePatch)
+	a.mutate(w, r, a.bodyOf(r, typeMergePatch, session.DecodeMergePatch))
+}
+
+// bodyOf reads the mutation in the body of a request when it is called.
+func (a *App) bodyOf(r *http.Request, want string, decode func([]byte) (session.Mutation, error)) func() (session.Mutation, error) {
+	return func() (session.Mutation, error) {
+		body, err := a.readBody(r, want)
 		if err != nil {
 			return session.Mutation{}, err
 		}
-		return session.DecodeMergePatch(body)
-	})
+		return decode(body)
+	}
 }
 
 func (a *App) deleteSession(w http.ResponseWriter, r *http.Request) {
