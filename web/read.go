@@ -153,15 +153,15 @@ func (t *tab) end(cause error) {
 	said := t.bye != nil
 	t.mu.Unlock()
 
+	if t.member != nil {
+		t.member.Leave() // before the other side hears that it is out, and may come back
+		t.app.metrics.closed(transportW)
+	}
 	if closed != nil && !said {
 		t.sayClose(echoCode(closed.Code), "")
 	}
 	t.conn.Close()
 	t.app.pinger.remove(t)
-	if t.member != nil {
-		t.member.Leave()
-		t.app.metrics.closed(transportW)
-	}
 }
 
 // echoCode is the code that answers a close frame: its own, where it is one that may be sent.
