@@ -81,6 +81,9 @@ func TestEveryTabIsPingedOnceARound(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
+		if _, _, err := conn.ReadMessage(); err != nil { // a tab that was told something is in the round
+			t.Fatal(err)
+		}
 		conn.SetPingHandler(func(string) error { pinged <- i; return nil })
 		go func() {
 			for {
