@@ -127,7 +127,7 @@ func (h *Hub) commit(e session.Event) {
 		return
 	}
 	if e.Record != nil {
-		r.adopt(e.Record, e.By)
+		r.adopt(e.Record)
 		return
 	}
 	h.mu.Lock()

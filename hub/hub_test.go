@@ -417,7 +417,7 @@ func BenchmarkCommitToTabs(b *testing.B) {
 				next.State, _ = record.State.Apply(&m, session.Rules{})
 				next.Devices = []session.Device{{Ends: time.Now().Add(time.Hour)}}
 				record = &next
-				r.adopt(record, session.ByTab)
+				r.adopt(record)
 				for _, t := range readers {
 					t.Next()
 				}

@@ -18,7 +18,6 @@ type room struct {
 
 	mu     sync.Mutex      // guards what follows
 	record *session.Record // the newest committed one known; nil: nothing written yet
-	by     session.Source  // who made the newest version; empty where that is not known
 	shared []byte          // the frame that takes a tab from the version before to the newest; nil: not made yet
 	tabs   map[*Tab]struct{}
 	over   *Bye // the session ended
@@ -34,7 +33,7 @@ func (r *room) admit(j Join, loaded *session.Record) (*Tab, error) {
 		return nil, r.over
 	}
 	if loaded != nil && newer(loaded, r.record) {
-		r.replace(loaded, "")
+		r.replace(loaded)
 	}
 	if r.record != nil && !r.record.Lists(j.Handle.Device, time.Now()) {
 		return nil, session.Refuse(session.NoSuchSession, "this device's part in the session was ended")
@@ -63,13 +62,13 @@ func (r *room) stay() error {
 }
 
 // adopt takes a commit from the feed.
-func (r *room) adopt(record *session.Record, by session.Source) {
+func (r *room) adopt(record *session.Record) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !newer(record, r.record) {
 		return
 	}
-	news := r.replace(record, by)
+	news := r.replace(record)
 	for t := range r.tabs {
 		// Listed at all, at whatever time: a device that came to its end has expired, which tend tells it.
 		if !record.Lists(t.join.Handle.Device, time.Time{}) {
@@ -89,16 +88,13 @@ func newer(a, b *session.Record) bool {
 }
 
 // replace sets the record and says whether it is news to tabs.
-func (r *room) replace(record *session.Record, by session.Source) bool {
+func (r *room) replace(record *session.Record) bool {
 	before := r.version()
 	r.record = record
 	if record.State.Version == before {
 		return false
 	}
-	r.by, r.shared = by, nil
-	if record.State.Version != before+1 {
-		r.by = "" // several versions in one
-	}
+	r.shared = nil
 	return true
 }
 

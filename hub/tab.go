@@ -52,65 +52,57 @@ func (t *Tab) Next() (frames []Frame, bye *Bye) {
 
 // content is the change or the whole session that the tab needs; the caller holds room.mu.
 func (t *Tab) content() (Frame, bool) {
-	r, state := t.room, t.room.state()
-	if t.bye == LoggedOut || t.bye != nil && !t.greeted {
+	first := !t.greeted
+	switch {
+	case t.bye == LoggedOut || t.bye != nil && first:
 		return Frame{}, false // what came after the logout is not for this device
-	}
-	if !t.greeted {
-		t.greeted = true
-		if t.join.Since == nil {
-			return t.session(), true
-		}
+	case first && t.join.Since == nil:
+		return t.session(), true
+	case first:
 		t.told = *t.join.Since
-		return t.change(), true
-	}
-	if state.Version == t.told {
+	case t.told == t.room.version():
 		return Frame{}, false
 	}
-	if t.told+1 != state.Version {
-		return t.change(), true
-	}
-	if r.shared == nil {
-		delta, _ := state.Since(t.told) // from one version back it can be told, or gives a whole session below
-		if state.Floor > t.told {
-			return t.session(), true
-		}
-		r.shared = changeFrame(delta, r.by, r.hub.manager.Visible)
-	}
-	t.told = state.Version
-	return Frame{Type: Change, ID: r.id, Version: t.told, JSON: r.shared}, true
+	return t.change(), true
 }
 
 // change tells what changed since the version the tab has, or the whole session where that cannot be told.
+// All tabs that are one version behind share one frame.
 func (t *Tab) change() Frame {
 	r := t.room
-	delta, ok := r.state().Since(t.told)
-	if !ok {
-		return t.session()
+	oneBehind := t.told+1 == r.version()
+	if !oneBehind || r.shared == nil {
+		delta, ok := r.state().Since(t.told)
+		if !ok {
+			return t.session()
+		}
+		if !oneBehind {
+			t.greeted, t.told = true, delta.Version
+			return Frame{Type: Change, ID: r.id, Version: t.told, JSON: changeFrame(delta, "", r.hub.manager.Visible)}
+		}
+		r.shared = changeFrame(delta, r.record.By, r.hub.manager.Visible)
 	}
-	by := session.Source("")
-	if delta.From+1 == delta.Version {
-		by = r.by
-	}
-	t.told = delta.Version
-	return Frame{Type: Change, ID: r.id, Version: t.told, JSON: changeFrame(delta, by, r.hub.manager.Visible)}
+	t.greeted, t.told = true, r.version()
+	return Frame{Type: Change, ID: r.id, Version: t.told, JSON: r.shared}
 }
 
 func (t *Tab) session() Frame {
 	r, m := t.room, t.room.hub.manager
-	t.told, t.toldTabs = r.version(), len(r.tabs)
+	t.greeted, t.told, t.toldTabs = true, r.version(), len(r.tabs)
 	return Frame{
 		Type: Session, ID: r.id, Version: t.told,
 		JSON: sessionFrame(r.id, r.state(), len(r.tabs), m.Expires(t.join.Handle, r.record), m.Visible),
 	}
 }
 
-// Session returns the whole session, for a tab that asked.
-func (t *Tab) Session() Frame {
+// Session returns the whole session, for a tab that asked; false where its device was logged out meanwhile.
+func (t *Tab) Session() (Frame, bool) {
 	t.room.mu.Lock()
 	defer t.room.mu.Unlock()
-	t.greeted = true
-	return t.session()
+	if t.bye == LoggedOut {
+		return Frame{}, false
+	}
+	return t.session(), true
 }
 
 // dismiss closes one tab.

@@ -16,6 +16,7 @@ func AppendRecord(b []byte, r *Record) []byte {
 	b = append(b, recordFormat)
 	b = append(b, r.ID[:]...)
 	b = binary.AppendUvarint(b, r.Epoch)
+	b = appendString(b, string(r.By))
 	b = appendTimes(b, r.Created, r.Touched, r.Deadline)
 	b = binary.AppendUvarint(b, uint64(len(r.Devices)))
 	for _, d := range r.Devices {
@@ -68,6 +69,7 @@ func DecodeRecord(b []byte) (*Record, error) {
 	r := &Record{State: &State{}}
 	copy(r.ID[:], d.bytes(len(r.ID)))
 	r.Epoch = d.uvarint()
+	r.By = Source(d.string())
 	r.Created, r.Touched, r.Deadline = d.time(), d.time(), d.time()
 	r.Devices = make([]Device, d.count())
 	for i := range r.Devices {

@@ -11,6 +11,7 @@ type Record struct {
 	ID      ID
 	Epoch   uint64 // counts changes of Devices
 	State   *State
+	By      Source // who made the newest version
 	Created time.Time
 	Touched time.Time // the last activity that was committed, up to a grain older than the last there was
 	// Deadline is when the session is over: Touched and the idle time-out and a grain, or the last device's end.
@@ -83,6 +84,7 @@ func (r *Record) stale(now time.Time, t Timing) bool { return now.Sub(r.Touched)
 // Write is one mutation on its way to a record.
 type Write struct {
 	Handle   Handle
+	By       Source
 	Sender   SenderID // zero: none, and nothing is remembered
 	Mutation *Mutation
 	Rules    Rules
@@ -112,7 +114,9 @@ func (old *Record) Mutate(w Write) (next *Record, duplicate bool, err error) {
 		return old, false, nil
 	}
 	changed := *r
-	changed.State = state
+	if state != r.State {
+		changed.State, changed.By = state, w.By
+	}
 	changed.touch(w.Now, w.Timing)
 	if remember {
 		changed.Senders = r.remember(w.Sender, w.Mutation.ID, w.Senders)

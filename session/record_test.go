@@ -23,7 +23,7 @@ func testWrite(id uint64, text string) Write {
 	m.ID = id
 	token := Token{1, 2, 3}
 	return Write{
-		Handle: token.handle(testStart, 24*time.Hour), Sender: SenderID{9}, Mutation: &m,
+		Handle: token.handle(testStart, 24*time.Hour), By: ByTab, Sender: SenderID{9}, Mutation: &m,
 		Timing: testTiming, Now: testStart, Senders: minSenders,
 	}
 }

@@ -29,14 +29,12 @@ const (
 type Event struct {
 	ID     ID
 	Record *Record // as committed; nil where the session ended
-	By     Source
-	End    End // why it ended
+	End    End     // why it ended
 }
 
 // Update is one read-modify-write of a session.
 type Update struct {
 	Handle Handle
-	By     Source
 	// Change is called with the newest record, nil where the session was never written, once Handle.Admit has let it
 	// pass. It returns the record to commit, current itself where nothing is to be stored, or nil to end the session.
 	// It must be pure: a store may call it again, and from any goroutine.

@@ -32,10 +32,9 @@ func (m *Manager) Submit(s Submission, done func(Result, error)) {
 	}
 	m.store.Update(Update{
 		Handle: s.Handle,
-		By:     s.By,
 		Change: func(current *Record) (*Record, error) {
 			next, duplicate, err := current.Mutate(Write{
-				Handle: s.Handle, Sender: s.Sender, Mutation: s.Mutation,
+				Handle: s.Handle, By: s.By, Sender: s.Sender, Mutation: s.Mutation,
 				Rules: rules, Timing: m.timing, Now: time.Now(), Senders: m.senders,
 			})
 			result = Result{Before: current.state(), State: next.state(), Duplicate: duplicate, began: current == nil && next != nil}

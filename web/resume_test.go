@@ -17,7 +17,7 @@ func TestResumeGetsOneChangeFromThere(t *testing.T) {
 	same(t, first.line, `{"type":"change","from":3,"version":6,"set":{"k4":true,"n":5},"delete":["k5"]}`)
 	same(t, x.next().line, `{"type":"tabs","tabs":1}`)
 	_, last := b.enter("since=" + id + ":5")
-	same(t, last.line, `{"type":"change","from":5,"version":6,"set":{},"delete":["k5"]}`)
+	same(t, last.line, `{"type":"change","from":5,"version":6,"set":{},"delete":["k5"],"by":"http"}`)
 }
 
 func TestResumeWithNothingNewGetsFromEqualToVersionAndThenTabs(t *testing.T) {

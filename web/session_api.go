@@ -197,6 +197,9 @@ func conditions(r *http.Request, v *visitor, m *session.Mutation) (sender sessio
 	if err != nil {
 		return sender, err
 	}
+	if version != nil && m.IfVersion != nil && *version != *m.IfVersion {
+		return sender, session.Refuse(session.BadRequest, "If-Match and if_version name different versions")
+	}
 	if version != nil {
 		m.IfVersion = version
 	}

@@ -20,7 +20,9 @@ func (a *App) visit(r *http.Request) (visitor, error) {
 	if token, issued, ok := a.cookies.open(r); ok {
 		handle, record, err := a.manager.Resolve(r.Context(), token, issued)
 		if err == nil {
-			a.manager.Touch(handle, record)
+			if r.Method != http.MethodHead { // which writes nothing, nowhere
+				a.manager.Touch(handle, record)
+			}
 			return visitor{handle: handle, record: record}, a.checkNamed(r, handle)
 		}
 		if session.CodeOf(err) != session.NoSuchSession {

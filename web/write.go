@@ -75,9 +75,10 @@ func (t *tab) send(w work) error {
 	for _, a := range w.answers {
 		frame := a.frame
 		if a.get {
-			frame = t.member.Session().JSON
+			whole, _ := t.member.Session()
+			frame = whole.JSON
 		}
-		if frame == nil { // nobody asked for an ok
+		if frame == nil { // nobody asked for an ok, or nobody may be told any more
 			continue
 		}
 		if err := t.sendText(frame); err != nil {

@@ -94,7 +94,7 @@ func (t *tx) update(u session.Update) (current *session.Record, event session.Ev
 	if err := t.replace(staged, next, u.Handle); err != nil {
 		return nil, event, false, err
 	}
-	return next, session.Event{ID: u.Handle.ID, Record: next, By: u.By, End: u.End}, true, nil
+	return next, session.Event{ID: u.Handle.ID, Record: next, End: u.End}, true, nil
 }
 
 // replace stages a record's successor. A session's first record, or its end before there was one, puts its token on

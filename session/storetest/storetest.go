@@ -80,7 +80,7 @@ func handle(n byte) session.Handle {
 func incr(h session.Handle, idle time.Duration) func(*session.Record) (*session.Record, error) {
 	m := session.Mutation{Incr: map[string]json.RawMessage{"n": json.RawMessage("1")}}
 	return func(r *session.Record) (*session.Record, error) {
-		next, _, err := r.Mutate(session.Write{Handle: h, Mutation: &m, Timing: session.Timing{Idle: idle}, Now: time.Now()})
+		next, _, err := r.Mutate(session.Write{Handle: h, By: session.ByAPI, Mutation: &m, Timing: session.Timing{Idle: idle}, Now: time.Now()})
 		return next, err
 	}
 }
@@ -105,7 +105,7 @@ func (s *suite) update(u session.Update) (*session.Record, error) {
 
 func (s *suite) mustIncr(h session.Handle, idle time.Duration) *session.Record {
 	s.Helper()
-	r, err := s.update(session.Update{Handle: h, By: session.ByCode, Change: incr(h, idle)})
+	r, err := s.update(session.Update{Handle: h, Change: incr(h, idle)})
 	if err != nil {
 		s.Fatalf("update: %v", err)
 	}
@@ -149,7 +149,7 @@ func commitIsVisibleAndTold(s *suite) {
 			s.Errorf("loaded and answered differ: %s", diff)
 		}
 		told := s.events()
-		if len(told) != int(want) || told[want-1].Record.State.Version != want || told[want-1].By != session.ByCode {
+		if len(told) != int(want) || told[want-1].Record.State.Version != want || got.By != session.ByAPI {
 			s.Fatalf("the feed told %v", told)
 		}
 	}
