@@ -51,7 +51,7 @@ func TestATabThatStopsReadingCostsNothing(t *testing.T) {
 		}
 		return p99(all), memory
 	}
-	_, atFirst := measure(writes / 4)
+	_, atFirst := measure(writes / 2)
 	without, before := measure(writes)
 	slow := openSlowTab(t, b)
 	with, after := measure(writes)
