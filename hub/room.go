@@ -125,12 +125,13 @@ func (r *room) end(why session.End) {
 	r.wakeAll()
 }
 
-// tend closes the tabs whose device has come to its end, and returns the handle of one that stays.
+// tend closes the tabs whose session or device has come to its end, and returns the handle of one that stays.
 func (r *room) tend(now time.Time) (handle session.Handle, record *session.Record, open bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	over := r.record != nil && !r.record.Alive(now)
 	for t := range r.tabs {
-		if now.Before(t.join.Handle.Ends) {
+		if !over && now.Before(t.join.Handle.Ends) {
 			handle, open = t.join.Handle, true
 			continue
 		}

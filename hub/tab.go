@@ -31,9 +31,6 @@ type Info struct {
 	Sender    session.SenderID
 }
 
-// Handle says whose tab it is.
-func (t *Tab) Handle() session.Handle { return t.join.Handle }
-
 // Next returns what the tab has not been told: at most one frame of content and one of the tab count. After a bye
 // there is nothing more to tell.
 func (t *Tab) Next() (frames []Frame, bye *Bye) {
@@ -88,10 +85,14 @@ func (t *Tab) change() Frame {
 
 func (t *Tab) session() Frame {
 	r, m := t.room, t.room.hub.manager
+	expires := m.Expires(t.join.Handle, r.record)
+	if t.greeted && r.hub.options.CloseIdleTabs && r.record != nil && r.record.Deadline.Before(expires) {
+		expires = r.record.Deadline // asking again is no activity
+	}
 	t.greeted, t.told, t.toldTabs = true, r.version(), len(r.tabs)
 	return Frame{
 		Type: Session, ID: r.id, Version: t.told,
-		JSON: sessionFrame(r.id, r.state(), len(r.tabs), m.Expires(t.join.Handle, r.record), m.Visible),
+		JSON: sessionFrame(r.id, r.state(), len(r.tabs), expires, m.Visible),
 	}
 }
 

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -127,6 +128,7 @@ func (d *draft) state() *State {
 	var fresh []Entry
 	for key, value := range d.values {
 		old, had := d.base.Get(key)
+		value = bytes.Clone(value) // else it would keep the whole message that it came in
 		switch {
 		case value == nil && had:
 			next.Deletions = append(next.Deletions, Deletion{key, next.Version})

@@ -226,7 +226,7 @@ func (m *Manager) Touch(h Handle, r *Record) {
 // Destroy ends the session for all its devices, at exactly the version ifVersion where one is given. A handle whose
 // session is over already is refused.
 func (m *Manager) Destroy(ctx context.Context, h Handle, ifVersion *uint64) error {
-	_, err := m.update(Update{
+	err := m.update(Update{
 		Handle: h,
 		End:    Destroyed,
 		Change: func(current *Record) (*Record, error) { return nil, current.state().checkVersion(ifVersion) },
@@ -238,16 +238,11 @@ func (m *Manager) Destroy(ctx context.Context, h Handle, ifVersion *uint64) erro
 }
 
 // update waits for the outcome of an update.
-func (m *Manager) update(u Update) (*Record, error) {
-	type outcome struct {
-		record *Record
-		err    error
-	}
-	done := make(chan outcome, 1)
-	u.Done = func(r *Record, err error) { done <- outcome{r, err} }
+func (m *Manager) update(u Update) error {
+	done := make(chan error, 1)
+	u.Done = func(_ *Record, err error) { done <- err }
 	m.store.Update(u)
-	o := <-done
-	return o.record, o.err
+	return <-done
 }
 
 // MintTicket stores a ticket for one connection to the handle's session and returns its text.

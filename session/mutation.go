@@ -99,7 +99,7 @@ func (m *Mutation) decodeField(name string, value json.RawMessage) (err error) {
 	case "id":
 		m.ID, err = decodeID(value)
 	default:
-		return Refuse(BadRequest, "unknown field %q: a mutation has clear, delete, set, merge, append, incr, if_version and id", name)
+		return Refuse(BadRequest, "unknown field %.64q: a mutation has clear, delete, set, merge, append, incr, if_version and id", name)
 	}
 	return err
 }
@@ -157,16 +157,18 @@ func (m *Mutation) Keys(yield func(key string) bool) {
 	}
 }
 
-// Check compacts the values of a mutation made by Go code and checks it as DecodeMutation would.
+// Check compacts the values of a mutation made by Go code and checks it as DecodeMutation would. The maps that
+// it was made with stay as they are.
 func (m *Mutation) Check() error {
-	for _, operands := range []map[string]json.RawMessage{m.Set, m.Merge, m.Append, m.Incr} {
-		for key, value := range operands {
-			compact, err := Compact(value)
-			if err != nil {
+	for _, operands := range []*map[string]json.RawMessage{&m.Set, &m.Merge, &m.Append, &m.Incr} {
+		compacted := make(map[string]json.RawMessage, len(*operands))
+		for key, value := range *operands {
+			var err error
+			if compacted[key], err = Compact(value); err != nil {
 				return err
 			}
-			operands[key] = compact
 		}
+		*operands = compacted
 	}
 	if m.ID > MaxMutationID {
 		return Refuse(BadRequest, "an id is at most 2^53-1")
@@ -181,7 +183,7 @@ func (m *Mutation) check() error {
 			return err
 		}
 		if !named.add(key) {
-			return Refuse(BadRequest, "key %q is named twice", key)
+			return Refuse(BadRequest, "key %.64q is named twice", key)
 		}
 	}
 	for key, value := range m.Incr {

@@ -48,7 +48,7 @@ func checkValue(text []byte, i, depth int) (int, error) {
 		if open == '{' {
 			end := endOfString(text, i)
 			if name := unquote(text[i:end]); !names.add(name) {
-				return 0, Refuse(InvalidJSON, "duplicate member %q", name)
+				return 0, Refuse(InvalidJSON, "duplicate member %.64q", name)
 			}
 			i = end + len(":")
 		}

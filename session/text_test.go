@@ -135,6 +135,34 @@ func TestDecodeMutationRefusals(t *testing.T) {
 	}
 }
 
+// TestRefusalsAreShort: what a client sent is quoted in part, or errors would cost more than what caused them.
+func TestRefusalsAreShort(t *testing.T) {
+	long := strings.Repeat("\x7f", 60_000)
+	for _, text := range []string{
+		`{"` + long + `":1}`, `{"set":{"` + long + `":1}}`, `{"set":{"a":{"` + long + `":1,"` + long + `":2}}}`,
+		`{"incr":{"a":"` + long + `"}}`, `{"delete":["a/` + long + `"]}`, `{"clear":"` + long + `"}`, long,
+	} {
+		if _, err := DecodeMutation([]byte(text)); err == nil || len(err.Error()) > 1000 {
+			t.Errorf("%.20s…: a refusal of %d bytes", text, len(err.Error()))
+		}
+	}
+}
+
+// TestValuesDoNotHoldTheirMessage: a small value must not keep the large message alive that it came in.
+func TestValuesDoNotHoldTheirMessage(t *testing.T) {
+	m, err := DecodeMutation([]byte(`{"set":{"a":1}` + strings.Repeat(" ", 60_000) + `}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := (&State{}).Apply(&m, Rules{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if held := cap(s.Entries[0].Value); held > 100 {
+		t.Errorf("a value of 1 byte holds %d", held)
+	}
+}
+
 func TestGlobs(t *testing.T) {
 	for _, test := range []struct {
 		glob, name string

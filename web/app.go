@@ -53,6 +53,7 @@ type App struct {
 	metrics  *metrics
 
 	pinger   pinger
+	pongWait time.Duration // shorter in tests
 	draining atomic.Bool
 
 	stop    context.CancelFunc // of the App's own work
@@ -95,18 +96,20 @@ func New(m *session.Manager, o Options) *App {
 		cookies: newCookieJar(o.Secrets, m.Lifetime(), o.SameSite),
 		origins: newOriginPolicy(o.AllowedOrigins),
 		upgrader: websocket.Upgrader{
-			ReadBufferSize:  readBuffer,
-			WriteBufferSize: writeBuffer,
-			WriteBufferPool: new(sync.Pool),
-			CheckOrigin:     func(*http.Request) bool { return true }, // checked before, by originPolicy
-			Error:           refuseHandshake,
+			HandshakeTimeout: headerWait,
+			ReadBufferSize:   readBuffer,
+			WriteBufferSize:  writeBuffer,
+			WriteBufferPool:  new(sync.Pool),
+			CheckOrigin:      func(*http.Request) bool { return true }, // checked before, by originPolicy
+			Error:            refuseHandshake,
 		},
+		pongWait: pongWait,
 	}
 	a.metrics = newMetrics(a)
 	m.Observe(a.metrics.observe)
 	a.Router.Use(a.WithSession)
 	a.Router.NotFoundHandler = http.HandlerFunc(a.notFound)
-	a.Router.MethodNotAllowedHandler = methodNotAllowed(a.Router)
+	a.Router.MethodNotAllowedHandler = a.methodNotAllowed(a.Router)
 	a.route()
 	work, stop := context.WithCancel(context.Background())
 	a.stop = stop
@@ -118,7 +121,7 @@ func New(m *session.Manager, o Options) *App {
 func (a *App) route() {
 	a.routes = mux.NewRouter().UseEncodedPath().SkipClean(true)
 	a.routes.NotFoundHandler = http.HandlerFunc(a.passOn)
-	a.routes.MethodNotAllowedHandler = a.guard(methodNotAllowed(a.routes))
+	a.routes.MethodNotAllowedHandler = a.guard(a.methodNotAllowed(a.routes))
 
 	handle := func(path string, f http.HandlerFunc, methods ...string) {
 		a.routes.Handle(path, a.guard(f)).Methods(methods...)

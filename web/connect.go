@@ -18,7 +18,7 @@ func (a *App) connect(w http.ResponseWriter, r *http.Request) {
 	if !websocket.IsWebSocketUpgrade(r) {
 		w.Header().Set("Upgrade", "websocket")
 		w.Header().Set("Connection", "Upgrade")
-		http.Error(w, "This is a WebSocket endpoint: try wscat -c ws://"+r.Host+"/ws", http.StatusUpgradeRequired)
+		http.Error(w, "This is a WebSocket endpoint: try wscat -c "+socketScheme(r)+r.Host+"/ws", http.StatusUpgradeRequired)
 		return
 	}
 	err := a.origins.check(r)
@@ -39,6 +39,7 @@ func (a *App) connect(w http.ResponseWriter, r *http.Request) {
 		a.log.Info("handshake refused", "reason", err)
 		return
 	}
+	boundSendBuffer(conn.NetConn())
 	if !a.begin() {
 		conn.Close()
 		return

@@ -2,6 +2,7 @@ package web
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -90,7 +91,8 @@ func (s *eventStream) send(b []byte) error {
 	if len(b) == 0 {
 		return nil
 	}
-	if err := s.control.SetWriteDeadline(time.Now().Add(writeWait)); err != nil {
+	err := s.control.SetWriteDeadline(time.Now().Add(writeWait))
+	if err != nil && !errors.Is(err, http.ErrNotSupported) { // a middleware may hide it
 		return err
 	}
 	if _, err := s.w.Write(b); err != nil {

@@ -24,7 +24,7 @@ func (a *App) Internal() http.Handler {
 	router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.refuse(w, r, &refusal{notFound, "there is nothing at this path of the internal listener"})
 	})
-	router.MethodNotAllowedHandler = methodNotAllowed(router)
+	router.MethodNotAllowedHandler = a.methodNotAllowed(router)
 	router.HandleFunc("/livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }).Methods("GET", "HEAD")
 	router.HandleFunc("/readyz", a.ready).Methods("GET", "HEAD")
 	router.Handle("/metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{})).Methods("GET", "HEAD")
@@ -62,8 +62,9 @@ func (a *App) withKey(next http.Handler) http.Handler {
 		scheme, key, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 		got, good := sha256.Sum256([]byte(key)), 0
 		for _, want := range a.options.APIKeys {
-			sum := sha256.Sum256([]byte(want))
-			good |= subtle.ConstantTimeCompare(got[:], sum[:])
+			if sum := sha256.Sum256([]byte(want)); want != "" {
+				good |= subtle.ConstantTimeCompare(got[:], sum[:])
+			}
 		}
 		if good == 0 || !strings.EqualFold(scheme, "Bearer") {
 			w.Header().Set("WWW-Authenticate", "Bearer")

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -33,7 +34,7 @@ func newOriginPolicy(allowed []string) *originPolicy {
 func CheckOrigin(origin string) error {
 	u, err := url.Parse(origin)
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || origin != u.Scheme+"://"+u.Host {
-		return session.Refuse(session.BadRequest, "%q is not an origin: want something like https://shop.example", origin)
+		return session.Refuse(session.BadRequest, "%.100q is not an origin: want something like https://shop.example", origin)
 	}
 	return nil
 }
@@ -67,7 +68,7 @@ func (p *originPolicy) check(r *http.Request) error {
 	if len(origins) == 0 || len(origins) == 1 && (p.own(r, origins[0]) || p.foreign(origins[0])) {
 		return nil
 	}
-	return &refusal{code: foreignOrigin, message: "pages of " + strings.Join(origins, ", ") +
+	return &refusal{code: foreignOrigin, message: "pages of " + fmt.Sprintf("%.100q", strings.Join(origins, ", ")) +
 		" may not use this session: name the origin in --allowed-origins if they should"}
 }
 

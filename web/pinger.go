@@ -66,13 +66,13 @@ func (p *pinger) count() (n int) {
 	return n
 }
 
-// cutOff closes every connection as it is.
+// cutOff closes every connection as it is, all at once: under TLS a Close may take seconds.
 func (p *pinger) cutOff() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, tabs := range p.slots {
 		for t := range tabs {
-			t.conn.Close()
+			go t.conn.Close()
 		}
 	}
 }

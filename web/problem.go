@@ -99,7 +99,7 @@ func (a *App) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		status = http.StatusPreconditionFailed
 	}
 	log := a.log.With("method", r.Method, "path", r.URL.Path, "status", status, "code", code)
-	if status >= http.StatusInternalServerError {
+	if status >= http.StatusInternalServerError && code != hub.Restarting.Code {
 		log.Error("request failed", "error", err)
 	} else {
 		log.Info("request refused", "reason", message)
@@ -122,23 +122,19 @@ func writeJSON(w http.ResponseWriter, v any) {
 }
 
 // methodNotAllowed answers for paths that a router has, with the methods that it has for them.
-func methodNotAllowed(router *mux.Router) http.HandlerFunc {
+func (a *App) methodNotAllowed(router *mux.Router) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		var allowed []string
+		var methods []string
 		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"} {
 			try := r.Clone(r.Context())
 			try.Method = method
 			var match mux.RouteMatch
 			if router.Match(try, &match) && match.MatchErr == nil && match.Route != nil {
-				allowed = append(allowed, method)
+				methods = append(methods, method)
 			}
 		}
-		w.Header().Set("Allow", strings.Join(allowed, ", "))
-		w.Header().Set("Content-Type", "application/problem+json")
-		w.WriteHeader(http.StatusMethodNotAllowed)
-		writeJSON(w, problem{
-			Type: "about:blank", Title: http.StatusText(http.StatusMethodNotAllowed), Status: http.StatusMethodNotAllowed,
-			Detail: "this path takes " + strings.Join(allowed, ", "), Code: notAllowed,
-		})
+		allowed := strings.Join(methods, ", ")
+		w.Header().Set("Allow", allowed)
+		a.refuse(w, r, &refusal{notAllowed, "this path takes " + allowed})
 	}
 }

@@ -13,11 +13,16 @@ import (
 
 // read is the reader of a tab, and the owner of its end.
 func (t *tab) read() {
+	// gorilla handles control frames inside NextReader, and returns for data only.
 	t.conn.SetPingHandler(func(data string) error {
+		t.extend()
 		t.wake(func() { t.pong = &data })
 		return nil
 	})
-	t.conn.SetPongHandler(func(string) error { return nil }) // every frame extends the deadline
+	t.conn.SetPongHandler(func(string) error {
+		t.extend()
+		return nil
+	})
 	t.conn.SetCloseHandler(func(int, string) error { return nil })
 	defer t.app.tabs.Done()
 	t.end(t.readAll())
@@ -58,7 +63,7 @@ func (t *tab) extend() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.shut { // else the deadline is for the closing handshake
-		_ = t.conn.SetReadDeadline(time.Now().Add(pongWait)) // fails only with the connection, as the next read does
+		_ = t.conn.SetReadDeadline(time.Now().Add(t.app.pongWait)) // fails only with the connection, as the next read does
 	}
 }
 
@@ -140,24 +145,28 @@ func (t *tab) submit(m session.Mutation) {
 
 // end waits for the writer, completes the closing handshake and leaves the room.
 func (t *tab) end(cause error) {
+	var closed *websocket.CloseError
+	if errors.As(cause, &closed) && closed.Code == websocket.CloseAbnormalClosure {
+		closed = nil // gorilla's word for a connection that just ended
+	}
 	t.mu.Lock()
 	t.shut = true
 	t.idle.Broadcast()
-	var closed *websocket.CloseError
-	if !errors.As(cause, &closed) {
+	t.mu.Unlock()
+	if closed == nil {
 		t.conn.Close() // nothing more can be read: let a writer that is stuck go
 	}
+	t.mu.Lock()
 	for t.writing {
 		t.idle.Wait()
 	}
-	said := t.bye != nil
 	t.mu.Unlock()
 
 	if t.member != nil {
 		t.member.Leave() // before the other side hears that it is out, and may come back
 		t.app.metrics.closed(transportW)
 	}
-	if closed != nil && !said {
+	if closed != nil {
 		t.sayClose(echoCode(closed.Code), "")
 	}
 	t.conn.Close()
@@ -166,7 +175,7 @@ func (t *tab) end(cause error) {
 
 // echoCode is the code that answers a close frame: its own, where it is one that may be sent.
 func echoCode(code int) int {
-	if code == websocket.CloseNoStatusReceived || code == websocket.CloseAbnormalClosure {
+	if code == websocket.CloseNoStatusReceived {
 		return websocket.CloseNormalClosure
 	}
 	return code

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -84,9 +85,27 @@ func (a *App) server(handler http.Handler) *http.Server {
 		Handler:           handler,
 		ReadHeaderTimeout: headerWait,
 		ReadTimeout:       bodyWait,
+		WriteTimeout:      bodyWait + writeWait, // counted from the headers
 		IdleTimeout:       idleWait,
 		MaxHeaderBytes:    maxHeaders,
-		ErrorLog:          slog.NewLogLogger(a.log.Handler(), slog.LevelInfo),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			boundSendBuffer(c)
+			return ctx
+		},
+		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelInfo),
+	}
+}
+
+// sendBuffer bounds what the kernel holds for a connection that does not read. Left to itself it takes 4 MB, and a slow link
+// that must drain a large part of them before it can take one more frame looks dead.
+const sendBuffer = 64 << 10
+
+func boundSendBuffer(c net.Conn) {
+	if wrapped, ok := c.(*tls.Conn); ok {
+		c = wrapped.NetConn()
+	}
+	if tcp, ok := c.(*net.TCPConn); ok {
+		_ = tcp.SetWriteBuffer(sendBuffer) // only a wish: a connection that cannot have it works all the same
 	}
 }
 

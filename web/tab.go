@@ -38,16 +38,17 @@ type tab struct {
 	member *hub.Tab // nil: refused
 	slot   int      // of the pinger
 
-	mu      sync.Mutex // guards what follows
-	idle    sync.Cond  // waits for answers to be written, and for the writer to end
-	writing bool       // there is a writer
-	shut    bool       // no writer may start any more
-	news    bool       // the room may have something to tell
-	answers []*answer  // to what the tab sent, in order, that no writer has taken
-	owed    int        // answers that were not written yet
-	ping    bool       // a ping is due
-	pong    *string    // the newest ping that was not answered
-	bye     *hub.Bye   // why the tab is being closed from our side
+	// mu guards what follows. Nothing may block under it, not even a Close: whoever tells the rooms of a commit waits for it.
+	mu      sync.Mutex
+	idle    sync.Cond // waits for answers to be written, and for the writer to end
+	writing bool      // there is a writer
+	shut    bool      // no writer may start any more
+	news    bool      // the room may have something to tell
+	answers []*answer // to what the tab sent, in order, that no writer has taken
+	owed    int       // answers that were not written yet
+	ping    bool      // a ping is due
+	pong    *string   // the newest ping that was not answered
+	bye     *hub.Bye  // why the tab is being closed from our side
 }
 
 // answer is a place in the order of a tab's answers, taken when a frame is read.

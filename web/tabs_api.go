@@ -65,15 +65,18 @@ func (a *App) postTicket(w http.ResponseWriter, r *http.Request) {
 		a.refuse(w, r, err)
 		return
 	}
-	scheme := "ws://"
-	if isSecure(r) {
-		scheme = "wss://"
-	}
 	v.welcome(w.Header())
 	w.Header().Set("Content-Type", typeJSON)
 	writeJSON(w, struct {
 		Ticket    string `json:"ticket"`
 		ExpiresIn int    `json:"expires_in"`
 		URL       string `json:"url"`
-	}{ticket, int(session.TicketLifetime / time.Second), scheme + r.Host + "/ws?ticket=" + ticket})
+	}{ticket, int(session.TicketLifetime / time.Second), socketScheme(r) + r.Host + "/ws?ticket=" + ticket})
+}
+
+func socketScheme(r *http.Request) string {
+	if isSecure(r) {
+		return "wss://"
+	}
+	return "ws://"
 }

@@ -20,10 +20,11 @@ func (a *App) visit(r *http.Request) (visitor, error) {
 	if token, issued, ok := a.cookies.open(r); ok {
 		handle, record, err := a.manager.Resolve(r.Context(), token, issued)
 		if err == nil {
-			if r.Method != http.MethodHead { // which writes nothing, nowhere
+			err := a.checkNamed(r, handle)
+			if err == nil && r.Method != http.MethodHead { // which writes nothing, nowhere
 				a.manager.Touch(handle, record)
 			}
-			return visitor{handle: handle, record: record}, a.checkNamed(r, handle)
+			return visitor{handle: handle, record: record}, err
 		}
 		if session.CodeOf(err) != session.NoSuchSession {
 			return visitor{}, err

@@ -19,11 +19,11 @@ func (t *tab) write() {
 		t.mu.Lock()
 		t.owed -= len(w.answers)
 		t.idle.Broadcast() // the reader may have waited for room
+		t.shut = t.shut || err != nil
+		t.mu.Unlock()
 		if err != nil {
-			t.shut = true
 			t.conn.Close() // the reader notices, and ends the tab
 		}
-		t.mu.Unlock()
 	}
 }
 

@@ -7,8 +7,13 @@ import (
 	"github.com/seshd/seshd/session"
 )
 
-// recordOverhead is about what a decoded record costs beside its keys and values.
-const recordOverhead = 1 << 10
+// What a decoded record costs beside its keys and values, about.
+const (
+	recordOverhead   = 1 << 10
+	entryOverhead    = 80 // the Entry, and what the allocator adds to two small strings
+	deletionOverhead = 64
+	senderOverhead   = 32
+)
 
 // cache keeps the records committed last, decoded, up to a number of bytes. Only commits put something
 // in, never a reader, who might bring back what a commit has just replaced.
@@ -24,7 +29,13 @@ func newCache(bytes int) *cache {
 	return &cache{max: bytes, order: list.New(), records: make(map[session.ID]*list.Element)}
 }
 
-func cost(r *session.Record) int { return recordOverhead + r.State.Size() }
+func cost(r *session.Record) int {
+	bytes := recordOverhead + r.State.Size() + len(r.State.Entries)*entryOverhead + len(r.Senders)*senderOverhead
+	for _, d := range r.State.Deletions {
+		bytes += deletionOverhead + len(d.Key)
+	}
+	return bytes
+}
 
 func (c *cache) get(id session.ID) *session.Record {
 	c.mu.Lock()

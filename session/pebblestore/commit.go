@@ -1,6 +1,7 @@
 package pebblestore
 
 import (
+	"context"
 	"runtime"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -20,7 +21,10 @@ type op struct {
 	answer func(failed error) // failed: the group was not committed
 }
 
-var errClosed = session.Refuse(session.Unavailable, "the session store is closed")
+var (
+	errClosed = session.Refuse(session.Unavailable, "the session store is closed")
+	errFull   = session.Refuse(session.Unavailable, "the session store has no room to write")
+)
 
 // submit gives an op to the committer. The first to wait wakes it; a lone writer is never kept waiting for company.
 func (s *Store) submit(o op) {
@@ -40,8 +44,8 @@ func (s *Store) submit(o op) {
 	s.mu.Unlock()
 }
 
-// do runs fn on a transaction and waits until it is durable.
-func (s *Store) do(fn func(*tx) error) error {
+// do runs fn on a transaction and waits until it is durable. When ctx ends nobody waits any more, but fn may still run.
+func (s *Store) do(ctx context.Context, fn func(*tx) error) error {
 	var err error
 	done := make(chan error, 1)
 	s.submit(op{
@@ -53,7 +57,12 @@ func (s *Store) do(fn func(*tx) error) error {
 			done <- err
 		},
 	})
-	return <-done
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return session.Refuse(session.Unavailable, "the session store does not answer in time")
+	}
 }
 
 // commitAll is the committer: one goroutine that commits groups until the store is closed and nothing waits.
@@ -103,8 +112,8 @@ func (s *Store) commit(t *tx) error {
 	if t.empty() {
 		return nil
 	}
-	if err := s.space.check(); err != nil {
-		return s.fault(err)
+	if s.space.check() != nil {
+		return errFull
 	}
 	batch := s.db.NewBatch()
 	defer batch.Close()

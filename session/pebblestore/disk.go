@@ -19,6 +19,7 @@ const (
 // spaceCheck refuses writes while the disk is nearly full.
 type spaceCheck struct {
 	path string
+	log  *slog.Logger
 	mu   sync.Mutex // guards what follows
 	at   time.Time
 	err  error
@@ -29,10 +30,16 @@ func (c *spaceCheck) check() error {
 	defer c.mu.Unlock()
 	if now := time.Now(); now.Sub(c.at) >= spaceCheckEvery {
 		c.at = now
+		before := c.err
 		c.err = nil
 		if usage, err := vfs.Default.GetDiskUsage(c.path); err == nil && usage.AvailBytes < minFree {
 			c.err = fmt.Errorf("the disk of %s has %d MiB free, writes need %d: free some space, they go on by themselves",
 				c.path, usage.AvailBytes>>20, uint64(minFree)>>20)
+		}
+		if c.err != nil && before == nil { // once, lest the log fill what is left
+			c.log.Error("writes are refused", "error", c.err)
+		} else if c.err == nil && before != nil {
+			c.log.Info("writes go on: there is space again")
 		}
 	}
 	return c.err

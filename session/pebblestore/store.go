@@ -71,14 +71,8 @@ func Open(dir string, o Options) (*Store, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
-	if err := os.MkdirAll(dir, dirMode); err != nil {
-		return nil, fmt.Errorf("data directory: %w", err)
-	}
-	if err := os.Chmod(dir, dirMode); err != nil { // a mounted volume may belong to somebody else
-		o.Logger.Warn("the data directory's mode stays as it is; others may be able to read it", "data", dir, "error", err)
-	}
-	path := filepath.Join(dir, databaseName)
-	if err := os.MkdirAll(path, dirMode); err != nil {
+	path, err := makeDirectory(dir, o.Logger)
+	if err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
 	}
 	lock, err := pebble.LockDirectory(path, vfs.Default)
@@ -97,7 +91,7 @@ func Open(dir string, o Options) (*Store, error) {
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 		cache: newCache(recordCache),
 		feed:  func(session.Event) {},
-		space: spaceCheck{path: path},
+		space: spaceCheck{path: path, log: o.Logger},
 	}
 	go func() {
 		defer close(s.done)
@@ -108,6 +102,23 @@ func Open(dir string, o Options) (*Store, error) {
 		s.failed = errors.Join(s.failed, db.Flush(), db.Close(), lock.Close()) // flushed, so that the next start replays nothing
 	}()
 	return s, nil
+}
+
+// makeDirectory makes the data directory, and the database's in it, for the owner alone. The mode of a directory that holds
+// other things than ours is not ours to change.
+func makeDirectory(dir string, log *slog.Logger) (database string, err error) {
+	database = filepath.Join(dir, databaseName)
+	if err := os.MkdirAll(dir, dirMode); err != nil {
+		return "", err
+	}
+	if entries, err := os.ReadDir(dir); err != nil {
+		return "", err
+	} else if _, err := os.Stat(database); err != nil && len(entries) > 0 {
+		log.Warn("the data directory holds other things too: its mode stays as it is", "data", dir)
+	} else if err := os.Chmod(dir, dirMode); err != nil { // a mounted volume may belong to somebody else
+		log.Warn("the data directory's mode stays as it is; others may be able to read it", "data", dir, "error", err)
+	}
+	return database, os.MkdirAll(database, dirMode)
 }
 
 // ErrLocked is in the error of Open where another process has the directory.
@@ -217,7 +228,7 @@ func (s *Store) Ready(ctx context.Context) error {
 	if err := s.space.check(); err != nil {
 		return err
 	}
-	return s.do(func(*tx) error { return nil })
+	return s.do(ctx, func(*tx) error { return nil })
 }
 
 // Close commits what is waiting, flushes, and closes the database.

@@ -132,6 +132,57 @@ func TestNothingIsTakenWhenTheDiskIsFull(t *testing.T) {
 	}
 }
 
+// TestSweepPassesByWhatIsDamaged: a record that cannot be read stays, is found again, and keeps nobody else from ending.
+func TestSweepPassesByWhatIsDamaged(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	ended := map[session.ID]int{}
+	s.Feed(func(e session.Event) {
+		if e.End == session.Expired {
+			ended[e.ID]++
+		}
+	})
+	for n := range byte(3) {
+		h := session.Handle{ID: session.ID{n}, Device: session.DeviceID{n}, Key: session.TokenKey{n}, Ends: time.Now().Add(time.Hour)}
+		done := make(chan error, 1)
+		s.Update(session.Update{Handle: h, Done: func(_ *session.Record, err error) { done <- err },
+			Change: func(*session.Record) (*session.Record, error) {
+				return &session.Record{ID: h.ID, State: &session.State{}, Deadline: time.Now().Add(time.Minute), Devices: []session.Device{{ID: h.Device, Ends: h.Ends}}}, nil
+			}})
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	damaged := session.ID{1}
+	s.cache.put(damaged, nil)
+	if err := s.db.Set([]byte(sessionKey(damaged)), []byte("garbage"), pebble.Sync); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := s.Sweep(context.Background(), time.Now().Add(10*time.Minute)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if ended[session.ID{0}] != 1 || ended[session.ID{2}] != 1 || ended[damaged] != 0 {
+		t.Errorf("ended: %v", ended)
+	}
+	if due, err := s.due(prefixIndex, time.Now().Add(10*time.Minute)); len(due) != 1 || err != nil {
+		t.Errorf("%d entries left, want the damaged one's: %v", len(due), err)
+	}
+}
+
+// TestReadyDoesNotWaitForever: a store that hangs is not ready, and says so in time.
+func TestReadyDoesNotWaitForever(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	hang := make(chan struct{})
+	defer close(hang)
+	s.submit(op{run: func(*tx) { <-hang }, answer: func(error) {}})
+	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	if err := s.Ready(ctx); session.CodeOf(err) != session.Unavailable || err == nil {
+		t.Errorf("a store that hangs: %v", err)
+	}
+}
+
 // TestCacheIsBounded: the least recently used records go first.
 func TestCacheIsBounded(t *testing.T) {
 	c := newCache(3 * recordOverhead)

@@ -17,15 +17,16 @@ const sweepChunk = 256
 // Sweep removes what is due. A session that turns out to be alive gets a new entry in the index, at its present
 // deadline: so a mutation costs no index write, and a session one sweep a time-out.
 func (s *Store) Sweep(ctx context.Context, now time.Time) error {
-	for ctx.Err() == nil {
-		due, err := s.due(now)
+	for after := prefixIndex; ctx.Err() == nil; {
+		due, err := s.due(after, now)
 		if err != nil || len(due) == 0 {
 			return err
 		}
+		after = due[len(due)-1] + "\x00"
 		var ended []session.Event
 		done := make(chan error, 1)
 		s.submit(op{
-			run: func(t *tx) { ended, err = t.sweep(due, now) },
+			run: func(t *tx) { ended = t.sweep(due, now) },
 			answer: func(failed error) {
 				if failed != nil {
 					done <- failed
@@ -34,7 +35,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 				for _, event := range ended {
 					s.feed(event)
 				}
-				done <- err
+				done <- nil
 			},
 		})
 		if err := <-done; err != nil {
@@ -47,14 +48,14 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 	return ctx.Err()
 }
 
-// due lists the next index entries whose time has come.
-func (s *Store) due(now time.Time) ([]string, error) {
+// due lists the next index entries whose time has come, from a place in the index on.
+func (s *Store) due(from string, now time.Time) ([]string, error) {
 	s.visible.RLock()
 	defer s.visible.RUnlock()
 	if s.shut {
 		return nil, errClosed
 	}
-	iter, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte(prefixIndex), UpperBound: []byte(indexKey(now, ""))})
+	iter, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte(from), UpperBound: []byte(indexKey(now, ""))})
 	if err != nil {
 		return nil, s.fault(err)
 	}
@@ -66,29 +67,27 @@ func (s *Store) due(now time.Time) ([]string, error) {
 	return entries, iter.Error()
 }
 
-func (t *tx) sweep(entries []string, now time.Time) (ended []session.Event, err error) {
+// sweep stages what the entries ask for. One that meets a fault stays, with the entry that will find it again.
+func (t *tx) sweep(entries []string, now time.Time) (ended []session.Event) {
 	for _, entry := range entries {
-		// The entry is on disk though this group may not have read it.
-		t.values[entry] = &stagedValue{committed: []byte(entry)}
 		key := entry[len(prefixIndex)+binary.Size(uint64(0)):]
 		if id, isSession := strings.CutPrefix(key, prefixSession); isSession {
 			event, expired, err := t.expire(session.ID([]byte(id)), now)
 			if err != nil {
-				return nil, err
+				continue
 			}
 			if expired {
 				ended = append(ended, event)
 			}
+		} else if staged, err := t.value(key); err != nil {
 			continue
+		} else {
+			staged.next = nil // tokens and tickets are never prolonged
 		}
-		// Tokens and tickets are never prolonged.
-		staged, err := t.value(key)
-		if err != nil {
-			return nil, err
-		}
-		staged.next = nil
+		// The entry is on disk though this group may not have read it.
+		t.values[entry] = &stagedValue{committed: []byte(entry)}
 	}
-	return ended, nil
+	return ended
 }
 
 func (t *tx) expire(id session.ID, now time.Time) (session.Event, bool, error) {

@@ -105,9 +105,9 @@ func (t *tx) replace(staged *stagedRecord, next *session.Record, h session.Handl
 		if err := t.put(tokenKey(h.Key), token, h.Ends); err != nil {
 			return err
 		}
-		if next != nil {
-			t.arm(sessionKey(h.ID), next.Deadline)
-		}
+	}
+	if next != nil && (staged.next == nil || next.Deadline.Before(staged.next.Deadline)) {
+		t.arm(sessionKey(h.ID), next.Deadline) // a later deadline is found by the sweep at the earlier one
 	}
 	staged.next = next
 	if next != nil {

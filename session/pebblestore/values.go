@@ -75,13 +75,13 @@ func decodeTicket(b []byte) (t session.Ticket, err error) {
 }
 
 // PutTicket stores a ticket.
-func (s *Store) PutTicket(_ context.Context, key session.TicketKey, ticket session.Ticket) error {
-	return s.do(func(t *tx) error { return t.put(ticketKey(key), encodeTicket(ticket), ticket.Expires) })
+func (s *Store) PutTicket(ctx context.Context, key session.TicketKey, ticket session.Ticket) error {
+	return s.do(context.WithoutCancel(ctx), func(t *tx) error { return t.put(ticketKey(key), encodeTicket(ticket), ticket.Expires) })
 }
 
 // TakeTicket removes a ticket and returns it to one caller.
-func (s *Store) TakeTicket(_ context.Context, key session.TicketKey) (ticket session.Ticket, found bool, err error) {
-	err = s.do(func(t *tx) error {
+func (s *Store) TakeTicket(ctx context.Context, key session.TicketKey) (ticket session.Ticket, found bool, err error) {
+	err = s.do(context.WithoutCancel(ctx), func(t *tx) error {
 		staged, err := t.value(ticketKey(key))
 		if err != nil || staged.next == nil {
 			return err

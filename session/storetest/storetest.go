@@ -32,6 +32,7 @@ func Run(t *testing.T, open func(t *testing.T) (store session.Store, reopen func
 		"TicketsAreTakenOnce":           ticketsAreTakenOnce,
 		"SweepEndsWhatTimedOut":         sweepEndsWhatTimedOut,
 		"SweepKeepsWhatIsAlive":         sweepKeepsWhatIsAlive,
+		"SweepFindsAnEarlierDeadline":   sweepFindsAnEarlierDeadline,
 		"SweepForgetsTokensAndTickets":  sweepForgetsTokensAndTickets,
 		"AcknowledgedSurvivesReopening": acknowledgedSurvivesReopening,
 		"ClosedRefuses":                 closedRefuses,
@@ -379,6 +380,16 @@ func sweepKeepsWhatIsAlive(s *suite) {
 	s.sweep(time.Now().Add(40 * time.Minute))
 	if s.load(h.ID) != nil {
 		s.Error("the second sweep forgot the session")
+	}
+}
+
+func sweepFindsAnEarlierDeadline(s *suite) {
+	h := handle(1)
+	s.mustIncr(h, 50*time.Minute)
+	s.mustIncr(h, time.Minute) // the time-out was made shorter
+	s.sweep(time.Now().Add(10 * time.Minute))
+	if s.load(h.ID) != nil {
+		s.Error("the sweep waits for the deadline that was")
 	}
 }
 
