@@ -195,7 +195,7 @@ func openSlowTab(t *testing.T, b *browser) *tab {
 	dialer := websocket.Dialer{Jar: b.http.Jar, NetDial: func(network, addr string) (net.Conn, error) {
 		conn, err := net.Dial(network, addr)
 		if err == nil {
-			err = conn.(*net.TCPConn).SetReadBuffer(128 << 10)
+			err = conn.(*net.TCPConn).SetReadBuffer(4 << 10)
 		}
 		return conn, err
 	}}

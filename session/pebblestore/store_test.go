@@ -141,7 +141,7 @@ func TestSweepPassesByWhatIsDamaged(t *testing.T) {
 			ended[e.ID]++
 		}
 	})
-	for n := range byte(3) {
+	for _, n := range []byte{1, 2, 3} {
 		h := session.Handle{ID: session.ID{n}, Device: session.DeviceID{n}, Key: session.TokenKey{n}, Ends: time.Now().Add(time.Hour)}
 		done := make(chan error, 1)
 		s.Update(session.Update{Handle: h, Done: func(_ *session.Record, err error) { done <- err },
@@ -152,7 +152,7 @@ func TestSweepPassesByWhatIsDamaged(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	damaged := session.ID{1}
+	damaged := session.ID{2}
 	s.cache.put(damaged, nil)
 	if err := s.db.Set([]byte(sessionKey(damaged)), []byte("garbage"), pebble.Sync); err != nil {
 		t.Fatal(err)
@@ -162,7 +162,7 @@ func TestSweepPassesByWhatIsDamaged(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if ended[session.ID{0}] != 1 || ended[session.ID{2}] != 1 || ended[damaged] != 0 {
+	if ended[session.ID{1}] != 1 || ended[session.ID{3}] != 1 || ended[damaged] != 0 {
 		t.Errorf("ended: %v", ended)
 	}
 	if due, err := s.due(prefixIndex, time.Now().Add(10*time.Minute)); len(due) != 1 || err != nil {
