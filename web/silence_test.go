@@ -22,6 +22,9 @@ func TestAnsweredPingsKeepAnIdleTabOpen(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
+		if _, _, err := conn.ReadMessage(); err != nil { // from its first frame on, the tab is in the round of pings
+			t.Fatal(err)
+		}
 		pings, closed := make(chan struct{}), make(chan struct{})
 		pong := conn.PingHandler()
 		conn.SetPingHandler(func(data string) error {
