@@ -61,7 +61,7 @@ func (m *Manager) note(s Submission, result Result, err error, took time.Duratio
 		}
 		m.log.LogAttrs(ctx, slog.LevelDebug, "write",
 			slog.String("session", s.Handle.ID.String()), slog.String("by", string(s.By)), slog.String("result", outcome),
-			slog.Uint64("version", result.State.version()), slog.Duration("took", took))
+			slog.Uint64("version", result.State.version()), slog.Float64("ms", float64(took)/float64(time.Millisecond)))
 	}
 	if observe := m.observe.Load(); observe != nil {
 		(*observe)(s, result, err, took)

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -94,14 +95,17 @@ const retryAfter = "1"
 // refuse answers a request with the problem that err is, and logs it: a fault for us, a refusal for whoever asks why.
 func (a *App) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	code, message, version := explain(err)
-	status := outcomes[code].status
+	status := cmp.Or(outcomes[code].status, http.StatusInternalServerError)
 	if code == string(session.Conflict) && r.Header.Get("If-Match") != "" {
 		status = http.StatusPreconditionFailed
 	}
 	log := a.log.With("method", r.Method, "path", r.URL.Path, "status", status, "code", code)
-	if status >= http.StatusInternalServerError && code != hub.Restarting.Code {
+	switch {
+	case status >= http.StatusInternalServerError && code != hub.Restarting.Code:
 		log.Error("request failed", "error", err)
-	} else {
+	case code == notFound: // browsers ask for icons, and scanners for everything
+		log.Debug("request refused", "reason", message)
+	default:
 		log.Info("request refused", "reason", message)
 	}
 	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
