@@ -25,15 +25,16 @@ type Frame struct {
 	JSON    []byte
 }
 
-func sessionFrame(id session.ID, s *session.State, tabs int, expires time.Time, visible func(string) bool) []byte {
-	b := make([]byte, 0, 160+s.Size()+8*len(s.Entries))
+func sessionFrame(id session.ID, s *session.State, tabs int, expires time.Time, continues session.ID, visible func(string) bool) []byte {
+	b := make([]byte, 0, 224+s.Size()+8*len(s.Entries))
 	b = append(b, `{"type":"session",`...)
-	b = AppendSession(b, id, s, tabs, expires, visible)
+	b = AppendSession(b, id, s, tabs, expires, continues, visible)
 	return append(b, '}')
 }
 
-// AppendSession appends the members that describe a whole session to browsers.
-func AppendSession(b []byte, id session.ID, s *session.State, tabs int, expires time.Time, visible func(string) bool) []byte {
+// AppendSession appends the members that describe a whole session to browsers. continues is zero, or the session
+// that a login combined into this one.
+func AppendSession(b []byte, id session.ID, s *session.State, tabs int, expires time.Time, continues session.ID, visible func(string) bool) []byte {
 	b = append(append(append(b, `"id":"`...), id.String()...), `","version":`...)
 	b = strconv.AppendUint(b, s.Version, 10)
 	b = append(b, `,"data":`...)
@@ -41,8 +42,11 @@ func AppendSession(b []byte, id session.ID, s *session.State, tabs int, expires 
 	b = append(b, `,"tabs":`...)
 	b = strconv.AppendInt(b, int64(tabs), 10)
 	b = append(b, `,"expires":"`...)
-	b = expires.UTC().AppendFormat(b, time.RFC3339)
-	return append(b, '"')
+	b = append(expires.UTC().AppendFormat(b, time.RFC3339), '"')
+	if continues != (session.ID{}) {
+		b = append(append(append(b, `,"continues":"`...), continues.String()...), '"')
+	}
+	return b
 }
 
 func changeFrame(d session.Delta, by session.Source, visible func(string) bool) []byte {

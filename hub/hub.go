@@ -70,7 +70,8 @@ func (h *Hub) find(id session.ID) *room {
 // Join is what a connection says when it enters.
 type Join struct {
 	Handle    session.Handle
-	Since     *uint64 // resume from this version, where that can be told
+	Since     *uint64    // resume from this version, where that can be told
+	Former    session.ID // the session that the connection knew before, if it was another one
 	Transport string
 	UserAgent string
 	Sender    session.SenderID
@@ -127,7 +128,7 @@ func (h *Hub) commit(e session.Event) {
 		return
 	}
 	if e.Record != nil {
-		r.adopt(e.Record)
+		r.adopt(e)
 		return
 	}
 	h.mu.Lock()
@@ -135,7 +136,7 @@ func (h *Hub) commit(e session.Event) {
 		delete(h.rooms, e.ID)
 	}
 	h.mu.Unlock()
-	r.end(e.End)
+	r.end(byeOf(e))
 }
 
 // tend goes round the rooms once a grain: open tabs keep their session alive, and a tab whose device has come to its

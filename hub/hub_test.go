@@ -392,7 +392,7 @@ func TestRemovedDeviceIsClosed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.commit(session.Event{ID: handle.ID, Record: &next})
+	h.commit(session.Event{ID: handle.ID, Record: &next, Cause: session.LoggedOut, Gone: []session.DeviceID{handle.Device}})
 	r.until("bye", func(bye *Bye) bool { return bye == LoggedOut })
 	if string(r.data["a"]) != "1" {
 		t.Error("a device that was logged out saw what came after")
@@ -417,7 +417,7 @@ func BenchmarkCommitToTabs(b *testing.B) {
 				next.State, _ = record.State.Apply(&m, session.Rules{})
 				next.Devices = []session.Device{{Ends: time.Now().Add(time.Hour)}}
 				record = &next
-				r.adopt(record)
+				r.adopt(session.Event{Record: record})
 				for _, t := range readers {
 					t.Next()
 				}

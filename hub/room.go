@@ -61,20 +61,21 @@ func (r *room) stay() error {
 	return nil
 }
 
-// adopt takes a commit from the feed.
-func (r *room) adopt(record *session.Record) {
+// adopt takes a commit from the feed. The tabs that it puts out are so whatever the room knew before: no device comes back.
+func (r *room) adopt(e session.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !newer(record, r.record) {
-		return
-	}
-	news := r.replace(record)
-	for t := range r.tabs {
-		// Listed at all, at whatever time: a device that came to its end has expired, which tend tells it.
-		if !record.Lists(t.join.Handle.Device, time.Time{}) {
-			t.bye = LoggedOut
-			news = true
+	news := false
+	if len(e.Gone) > 0 {
+		bye := byeOf(e)
+		for t := range r.tabs {
+			if slices.Contains(e.Gone, t.join.Handle.Device) && t.bye == nil {
+				t.bye, news = bye, true
+			}
 		}
+	}
+	if newer(e.Record, r.record) {
+		news = r.replace(e.Record) || news
 	}
 	if news {
 		r.wakeAll()
@@ -115,10 +116,10 @@ func (r *room) wakeAll() {
 }
 
 // end closes every tab, now and later.
-func (r *room) end(why session.End) {
+func (r *room) end(bye *Bye) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.over = byeOf(why)
+	r.over = bye
 	for t := range r.tabs {
 		t.bye = r.over
 	}
@@ -135,7 +136,7 @@ func (r *room) tend(now time.Time) (handle session.Handle, record *session.Recor
 			handle, open = t.join.Handle, true
 			continue
 		}
-		t.bye = byeOf(session.Expired)
+		t.bye = byeOf(session.Event{Cause: session.Expired})
 		t.join.Wake()
 	}
 	return handle, r.record, open

@@ -51,8 +51,8 @@ func (t *Tab) Next() (frames []Frame, bye *Bye) {
 func (t *Tab) content() (Frame, bool) {
 	first := !t.greeted
 	switch {
-	case t.bye == LoggedOut || t.bye != nil && first:
-		return Frame{}, false // what came after the logout is not for this device
+	case t.bye.fences() || t.bye != nil && first:
+		return Frame{}, false
 	case first && t.join.Since == nil:
 		return t.session(), true
 	case first:
@@ -89,18 +89,22 @@ func (t *Tab) session() Frame {
 	if t.greeted && r.hub.options.CloseIdleTabs && r.record != nil && r.record.Deadline.Before(expires) {
 		expires = r.record.Deadline // asking again is no activity
 	}
+	var continues session.ID
+	if !t.greeted && r.record.Continues(t.join.Former) {
+		continues = t.join.Former
+	}
 	t.greeted, t.told, t.toldTabs = true, r.version(), len(r.tabs)
 	return Frame{
 		Type: Session, ID: r.id, Version: t.told,
-		JSON: sessionFrame(r.id, r.state(), len(r.tabs), expires, m.Visible),
+		JSON: sessionFrame(r.id, r.state(), len(r.tabs), expires, continues, m.Visible),
 	}
 }
 
-// Session returns the whole session, for a tab that asked; false where its device was logged out meanwhile.
+// Session returns the whole session, for a tab that asked; false where its device is out.
 func (t *Tab) Session() (Frame, bool) {
 	t.room.mu.Lock()
 	defer t.room.mu.Unlock()
-	if t.bye == LoggedOut {
+	if t.bye.fences() {
 		return Frame{}, false
 	}
 	return t.session(), true

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// recordFormat is the first byte of an encoded record. Readers refuse any other.
-const recordFormat = 1
+// recordFormat is the first byte of an encoded record. Readers know this one and those before it.
+const recordFormat = 2
 
 // AppendRecord appends the encoding of a record that every store keeps: a format byte, then
 // integers as varints (times as Unix milliseconds), strings and values with their length before them.
@@ -17,11 +17,18 @@ func AppendRecord(b []byte, r *Record) []byte {
 	b = append(b, r.ID[:]...)
 	b = binary.AppendUvarint(b, r.Epoch)
 	b = appendString(b, string(r.By))
+	b = appendString(b, r.User)
+	b = binary.AppendUvarint(b, flag(r.Shared))
 	b = appendTimes(b, r.Created, r.Touched, r.Deadline)
 	b = binary.AppendUvarint(b, uint64(len(r.Devices)))
 	for _, d := range r.Devices {
 		b = append(append(b, d.ID[:]...), d.Key[:]...)
-		b = appendTimes(b, d.Issued, d.Ends)
+		b = appendTimes(b, d.Issued, d.Ends, d.Seen)
+		b = appendString(b, d.Agent)
+	}
+	b = binary.AppendUvarint(b, uint64(len(r.Absorbed)))
+	for _, id := range r.Absorbed {
+		b = append(b, id[:]...)
 	}
 	b = binary.AppendUvarint(b, uint64(len(r.Senders)))
 	for _, s := range r.Senders {
@@ -49,6 +56,13 @@ func appendState(b []byte, s *State) []byte {
 	return b
 }
 
+func flag(set bool) uint64 {
+	if set {
+		return 1
+	}
+	return 0
+}
+
 func appendTimes(b []byte, times ...time.Time) []byte {
 	for _, t := range times {
 		b = binary.AppendVarint(b, t.UnixMilli())
@@ -62,7 +76,7 @@ func appendString(b []byte, s string) []byte {
 
 // DecodeRecord reads what AppendRecord wrote. The record keeps none of b.
 func DecodeRecord(b []byte) (*Record, error) {
-	if len(b) == 0 || b[0] != recordFormat {
+	if len(b) == 0 || b[0] < 1 || b[0] > recordFormat {
 		return nil, errors.New("session: a record in a format that this version does not know")
 	}
 	d := decoder{rest: b[1:]}
@@ -70,6 +84,10 @@ func DecodeRecord(b []byte) (*Record, error) {
 	copy(r.ID[:], d.bytes(len(r.ID)))
 	r.Epoch = d.uvarint()
 	r.By = Source(d.string())
+	users := b[0] >= 2 // the format before knew no users
+	if users {
+		r.User, r.Shared = d.string(), d.uvarint() == 1
+	}
 	r.Created, r.Touched, r.Deadline = d.time(), d.time(), d.time()
 	r.Devices = make([]Device, d.count())
 	for i := range r.Devices {
@@ -77,6 +95,16 @@ func DecodeRecord(b []byte) (*Record, error) {
 		copy(dev.ID[:], d.bytes(len(dev.ID)))
 		copy(dev.Key[:], d.bytes(len(dev.Key)))
 		dev.Issued, dev.Ends = d.time(), d.time()
+		dev.Seen = r.Touched
+		if users {
+			dev.Seen, dev.Agent = d.time(), d.string()
+		}
+	}
+	if users {
+		for range d.count() {
+			r.Absorbed = append(r.Absorbed, ID{})
+			copy(r.Absorbed[len(r.Absorbed)-1][:], d.bytes(len(ID{})))
+		}
 	}
 	r.Senders = make([]Sender, d.count())
 	for i := range r.Senders {

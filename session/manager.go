@@ -48,6 +48,7 @@ type Manager struct {
 	log     *slog.Logger
 
 	feed    atomic.Pointer[func(Event)]
+	news    news // of the story
 	observe atomic.Pointer[Observer]
 	stop    context.CancelFunc
 	swept   sync.WaitGroup
@@ -79,7 +80,10 @@ func NewManager(store Store, o Options) *Manager {
 
 	ignore := func(Event) {}
 	m.feed.Store(&ignore)
-	store.Feed(func(e Event) { (*m.feed.Load())(e) })
+	store.Feed(func(e Event) {
+		(*m.feed.Load())(e)
+		m.news.tell(e)
+	})
 	ctx, stop := context.WithCancel(context.Background())
 	m.stop = stop
 	m.swept.Go(func() { m.sweep(ctx) })
@@ -159,40 +163,40 @@ func (m *Manager) Begin() (Token, Handle) {
 	return token, token.handle(time.Now(), m.options.Lifetime)
 }
 
-// Resolve finds the session that a token of this time of issue leads to. The refusal NoSuchSession means that
-// the visitor needs a new token: this one was ended, timed out, or is over its lifetime.
+// Resolve finds the session that a token of this time of issue leads to. The refusal NoSuchSession means that the
+// visitor needs a new token: this one was ended, timed out, or is over its lifetime. StaleCookie means that there is one.
 func (m *Manager) Resolve(ctx context.Context, token Token, issued time.Time) (Handle, *Record, error) {
 	h := token.handle(issued, m.options.Lifetime)
-	known, written, err := m.store.Token(ctx, h.Key)
+	known, err := m.store.Token(ctx, h.Key)
 	if err != nil {
 		return Handle{}, nil, err
 	}
-	if written {
+	if known != nil {
 		h.ID = known.ID
 	}
-	r, err := m.load(ctx, h, written)
+	r, err := m.load(ctx, h, known)
 	return h, r, err
 }
 
 // Load returns the committed record of a handle, nil where nothing was written yet, and refuses
 // a handle whose session was ended or no longer lists its device.
 func (m *Manager) Load(ctx context.Context, h Handle) (*Record, error) {
-	written := false
+	var known *TokenRecord
 	if !h.anonymous() {
 		var err error
-		if _, written, err = m.store.Token(ctx, h.Key); err != nil {
+		if known, err = m.store.Token(ctx, h.Key); err != nil {
 			return nil, err
 		}
 	}
-	return m.load(ctx, h, written)
+	return m.load(ctx, h, known)
 }
 
-func (m *Manager) load(ctx context.Context, h Handle, tokenKnown bool) (*Record, error) {
+func (m *Manager) load(ctx context.Context, h Handle, known *TokenRecord) (*Record, error) {
 	r, err := m.store.Load(ctx, h.ID)
 	if err != nil {
 		return nil, err
 	}
-	return r, h.Admit(r, tokenKnown, time.Now())
+	return r, h.Admit(r, known, time.Now())
 }
 
 // Expires is when the session is over for this device if nothing happens from now on.
@@ -205,18 +209,18 @@ func (m *Manager) Expires(h Handle, r *Record) time.Time {
 
 // Touch notes activity. It is stored, without being waited for, only where what is stored is older than a grain.
 func (m *Manager) Touch(h Handle, r *Record) {
-	if r == nil || !r.stale(time.Now(), m.timing) {
+	if r == nil || !r.stale(h, time.Now(), m.timing) {
 		return
 	}
 	m.store.Update(Update{
 		Handle: h,
 		Change: func(current *Record) (*Record, error) {
 			now := time.Now()
-			if current == nil || !current.stale(now, m.timing) {
+			if current == nil || !current.stale(h, now, m.timing) {
 				return current, nil
 			}
 			touched := *current
-			touched.touch(now, m.timing)
+			touched.touch(h, now, m.timing)
 			return &touched, nil
 		},
 		Done: func(*Record, error) {}, // a session that ended meanwhile needs no touch
@@ -228,7 +232,7 @@ func (m *Manager) Touch(h Handle, r *Record) {
 func (m *Manager) Destroy(ctx context.Context, h Handle, ifVersion *uint64) error {
 	err := m.update(Update{
 		Handle: h,
-		End:    Destroyed,
+		Cause:  Destroyed,
 		Change: func(current *Record) (*Record, error) { return nil, current.state().checkVersion(ifVersion) },
 	})
 	if err == nil {
@@ -262,7 +266,7 @@ func (m *Manager) RedeemTicket(ctx context.Context, ticket string) (Handle, erro
 		return Handle{}, Refuse(BadTicket, "the ticket is unknown, used or expired: a ticket is good once, for %v", TicketLifetime)
 	}
 	if _, err := m.Load(ctx, t.Handle); err != nil {
-		if CodeOf(err) == NoSuchSession {
+		if code := CodeOf(err); code == NoSuchSession || code == StaleCookie {
 			return Handle{}, Refuse(BadTicket, "the session of this ticket was ended")
 		}
 		return Handle{}, err

@@ -8,33 +8,40 @@ func merge(target, patch json.RawMessage) json.RawMessage {
 	if !isObject(patch) {
 		return patch
 	}
+	if !isObject(target) {
+		target = json.RawMessage("{}")
+	}
+	return zip(target, patch, func(old, value json.RawMessage) json.RawMessage {
+		if isNull(value) {
+			return nil
+		}
+		return merge(old, value)
+	})
+}
+
+// zip lays the members of one compact object over another's: join gets what there is under a name (nil: nothing) and what
+// comes to it, and returns what is to be there (nil: nothing). Names that do not come stay as they are, in their place.
+func zip(object, over json.RawMessage, join func(old, value json.RawMessage) json.RawMessage) json.RawMessage {
 	type member struct {
 		name  []byte
-		value json.RawMessage // nil: removed
+		value json.RawMessage
 	}
-	var merged []member
+	var joined []member
 	place := map[string]int{}
-	if isObject(target) {
-		for name, value := range members(target) {
-			place[unquote(name)] = len(merged)
-			merged = append(merged, member{name, value})
+	for name, value := range members(object) {
+		place[unquote(name)] = len(joined)
+		joined = append(joined, member{name, value})
+	}
+	for name, value := range members(over) {
+		if at, found := place[unquote(name)]; found {
+			joined[at].value = join(joined[at].value, value)
+		} else {
+			joined = append(joined, member{name, join(nil, value)})
 		}
 	}
-	for name, value := range members(patch) {
-		at, found := place[unquote(name)]
-		switch {
-		case isNull(value) && found:
-			merged[at].value = nil
-		case isNull(value):
-		case found:
-			merged[at].value = merge(merged[at].value, value)
-		default:
-			merged = append(merged, member{name, merge(nil, value)})
-		}
-	}
-	result := make(json.RawMessage, 0, len(target)+len(patch))
+	result := make(json.RawMessage, 0, len(object)+len(over))
 	result = append(result, '{')
-	for _, m := range merged {
+	for _, m := range joined {
 		if m.value == nil {
 			continue
 		}

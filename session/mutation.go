@@ -122,10 +122,8 @@ func decodeNames(value []byte) ([]string, error) {
 
 // elementsNull says of each element whether it is null, which json.Unmarshal would take for an empty string.
 func elementsNull(array []byte) (null []bool) {
-	for i := 1; i < len(array)-1; {
-		end := endOf(array, i)
-		null = append(null, isNull(array[i:end]))
-		i = end + len(",")
+	for element := range elements(array) {
+		null = append(null, isNull(element))
 	}
 	return null
 }

@@ -12,6 +12,8 @@ type Record struct {
 	Epoch   uint64 // counts changes of Devices
 	State   *State
 	By      Source // who made the newest version
+	User    string // who logged in; empty: a guest
+	Shared  bool   // all devices of the user that log in so come to this session
 	Created time.Time
 	Touched time.Time // the last activity that was committed, up to a grain older than the last there was
 	// Deadline is when the session is over: Touched and the idle time-out and a grain, or the last device's end.
@@ -19,39 +21,40 @@ type Record struct {
 	Deadline time.Time
 	Devices  []Device
 	Senders  []Sender // the once-memory, most recent last
-}
-
-// Device is one live token of a session.
-type Device struct {
-	ID     DeviceID
-	Key    TokenKey
-	Issued time.Time
-	Ends   time.Time
+	Absorbed []ID     // the sessions that logins combined into this one, newest last
 }
 
 // Alive says whether the session has not timed out.
 func (r *Record) Alive(now time.Time) bool { return now.Before(r.Deadline) }
 
-// Lists says whether the device is one of the session's and has not reached its end.
-func (r *Record) Lists(id DeviceID, now time.Time) bool {
-	return slices.ContainsFunc(r.Devices, func(d Device) bool { return d.ID == id && now.Before(d.Ends) })
+// Continues says whether a login combined the session of an id into this one.
+func (r *Record) Continues(id ID) bool {
+	return r != nil && id != ID{} && slices.Contains(r.Absorbed, id)
 }
 
 // Admit is the fence that every store puts before every update and the Manager before every read: it refuses a
 // handle whose session was ended, has timed out, or no longer lists its device. A nil record is admitted where the
-// session can still begin, which is when its token was never written with (tokenKnown is false).
-func (h Handle) Admit(r *Record, tokenKnown bool, now time.Time) error {
+// session can still begin, which is when its token was never written with (token is nil). Only where
+// Listed is false does the token matter.
+func (h Handle) Admit(r *Record, token *TokenRecord, now time.Time) error {
 	switch {
-	case r == nil && (tokenKnown || h.anonymous() || !now.Before(h.Ends)):
+	case h.Listed(r, now):
+		return nil
+	case token.stale(now):
+		return Refuse(StaleCookie, "this cookie was replaced a moment ago: ask again with the new one")
+	case r == nil && (token != nil || h.anonymous() || h.Key == TokenKey{} || !now.Before(h.Ends)):
 		return Refuse(NoSuchSession, "this session was ended or never began")
 	case r == nil:
 		return nil
 	case !r.Alive(now):
 		return Refuse(NoSuchSession, "this session has timed out")
-	case !h.anonymous() && !r.Lists(h.Device, now):
-		return Refuse(NoSuchSession, "this device's part in the session was ended")
 	}
-	return nil
+	return Refuse(NoSuchSession, "this device's part in the session was ended")
+}
+
+// Listed says whether a record alone admits a handle.
+func (h Handle) Listed(r *Record, now time.Time) bool {
+	return r != nil && r.Alive(now) && (h.anonymous() || r.Lists(h.Device, now))
 }
 
 // Timing is what a record needs to know about time-outs.
@@ -62,24 +65,34 @@ type Timing struct {
 
 // begin makes the record of a session at its first write.
 func begin(h Handle, now time.Time) *Record {
-	return &Record{
-		ID: h.ID, Epoch: 1, State: &State{}, Created: now,
-		Devices: []Device{{ID: h.Device, Key: h.Key, Issued: h.Issued, Ends: h.Ends}},
-	}
+	return &Record{ID: h.ID, Epoch: 1, State: &State{}, Created: now, Devices: []Device{h.device()}}
 }
 
-// touch notes activity on a record that is being made.
-func (r *Record) touch(now time.Time, t Timing) {
+// touch notes activity of a device, or of none, on a record that is being made.
+func (r *Record) touch(h Handle, now time.Time, t Timing) {
 	r.Touched = now
 	r.Deadline = now.Add(t.Idle + t.Grain)
 	last := slices.MaxFunc(r.Devices, func(a, b Device) int { return a.Ends.Compare(b.Ends) })
 	if last.Ends.Before(r.Deadline) {
 		r.Deadline = last.Ends
 	}
+	if at := r.device(h.Device); at >= 0 && r.Devices[at].stale(h, now, t) {
+		r.Devices = slices.Clone(r.Devices)
+		r.Devices[at].Seen = now
+		if h.Agent != "" {
+			r.Devices[at].Agent = h.Agent
+		}
+	}
 }
 
 // stale says whether activity now is worth a commit of its own.
-func (r *Record) stale(now time.Time, t Timing) bool { return now.Sub(r.Touched) > t.Grain }
+func (r *Record) stale(h Handle, now time.Time, t Timing) bool {
+	if now.Sub(r.Touched) > t.Grain {
+		return true
+	}
+	at := r.device(h.Device)
+	return at >= 0 && r.Devices[at].stale(h, now, t)
+}
 
 // Write is one mutation on its way to a record.
 type Write struct {
@@ -110,14 +123,14 @@ func (old *Record) Mutate(w Write) (next *Record, duplicate bool, err error) {
 	if err != nil {
 		return old, false, err
 	}
-	if state == r.State && !remember && (state.Version == 0 || !r.stale(w.Now, w.Timing)) {
+	if state == r.State && !remember && (old == nil || !r.stale(w.Handle, w.Now, w.Timing)) {
 		return old, false, nil
 	}
 	changed := *r
 	if state != r.State {
 		changed.State, changed.By = state, w.By
 	}
-	changed.touch(w.Now, w.Timing)
+	changed.touch(w.Handle, w.Now, w.Timing)
 	if remember {
 		changed.Senders = r.remember(w.Sender, w.Mutation.ID, w.Senders)
 	}

@@ -124,25 +124,34 @@ func TestAdmit(t *testing.T) {
 	h := testWrite(1, `{}`).Handle
 	other := Token{4}.handle(testStart, 24*time.Hour)
 	other.ID = h.ID
+	byName := h // of a device that was named, not shown by its cookie
+	byName.Key = TokenKey{}
+	known, replaced := &TokenRecord{ID: h.ID}, &TokenRecord{ID: h.ID, Replaced: testStart}
+	const admitted = Code("")
 	for _, test := range []struct {
-		name   string
-		h      Handle
-		r      *Record
-		known  bool
-		now    time.Time
-		admits bool
+		name  string
+		h     Handle
+		r     *Record
+		token *TokenRecord
+		now   time.Time
+		want  Code
 	}{
-		{"its device", h, r, true, testStart, true},
-		{"another device", other, r, true, testStart, false},
-		{"Go code", Handle{ID: h.ID}, r, false, testStart, true},
-		{"timed out", h, r, true, testStart.Add(2 * time.Hour), false},
-		{"just before the time-out", h, r, true, testStart.Add(time.Hour), true},
-		{"unwritten", h, nil, false, testStart, true},
-		{"unwritten, over its lifetime", h, nil, false, testStart.Add(24 * time.Hour), false},
-		{"ended", h, nil, true, testStart, false},
-		{"Go code, no session", Handle{ID: h.ID}, nil, false, testStart, false},
+		{"its device", h, r, known, testStart, admitted},
+		{"another device", other, r, known, testStart, NoSuchSession},
+		{"a device replaced just now", other, r, replaced, testStart.Add(59 * time.Second), StaleCookie},
+		{"a device replaced before", other, r, replaced, testStart.Add(time.Minute), NoSuchSession},
+		{"Go code", Handle{ID: h.ID}, r, nil, testStart, admitted},
+		{"timed out", h, r, known, testStart.Add(2 * time.Hour), NoSuchSession},
+		{"just before the time-out", h, r, known, testStart.Add(time.Hour), admitted},
+		{"unwritten", h, nil, nil, testStart, admitted},
+		{"unwritten, over its lifetime", h, nil, nil, testStart.Add(24 * time.Hour), NoSuchSession},
+		{"unwritten, without its cookie", byName, nil, nil, testStart, NoSuchSession},
+		{"ended", h, nil, known, testStart, NoSuchSession},
+		{"absorbed just now", h, nil, replaced, testStart, StaleCookie},
+		{"Go code, no session", Handle{ID: h.ID}, nil, nil, testStart, NoSuchSession},
 	} {
-		if err := test.h.Admit(test.r, test.known, test.now); (err == nil) != test.admits {
+		err := test.h.Admit(test.r, test.token, test.now)
+		if (err == nil) != (test.want == admitted) || err != nil && CodeOf(err) != test.want {
 			t.Errorf("%s: %v", test.name, err)
 		}
 	}

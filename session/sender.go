@@ -59,6 +59,11 @@ func (r *Record) remember(id SenderID, mutation uint64, keep int) []Sender {
 	return senders[max(0, len(senders)-keep):]
 }
 
+// bound forgets the least recent of the senders that are too many.
+func (m *Manager) bound(senders []Sender) []Sender {
+	return senders[max(0, len(senders)-m.senders):]
+}
+
 func (r *Record) sender(id SenderID) int {
 	return slices.IndexFunc(r.Senders, func(s Sender) bool { return s.ID == id })
 }

@@ -16,22 +16,6 @@ const (
 	ByCode Source = "code"
 )
 
-// End says why a session is over.
-type End string
-
-// The ends of a session.
-const (
-	Destroyed End = "destroyed"
-	Expired   End = "expired"
-)
-
-// Event is one commit, as the feed tells it.
-type Event struct {
-	ID     ID
-	Record *Record // as committed; nil where the session ended
-	End    End     // why it ended
-}
-
 // Update is one read-modify-write of a session.
 type Update struct {
 	Handle Handle
@@ -39,10 +23,22 @@ type Update struct {
 	// pass. It returns the record to commit, current itself where nothing is to be stored, or nil to end the session.
 	// It must be pure: a store may call it again, and from any goroutine.
 	Change func(current *Record) (*Record, error)
-	End    End // why, where Change ends the session
+	Cause  Cause // where Change ends the session or changes its devices
 	// Done is called exactly once, after what Change saw and made is durable and the feed was told of it. It gets the
 	// record that is now current. It must not block. Updates of one session are answered in the order they were given.
 	Done func(current *Record, err error)
+}
+
+// Admission is one read-modify-write of a visitor's session and of the one that a user shares, in one commit.
+type Admission struct {
+	Handle Handle
+	User   string
+	Shared bool // look for the session that the user shares
+	// Change is called with the newest record of the handle's session, nil where it was never written, once Handle.Admit has
+	// let it pass; and with the one that the user shares, nil where there is none, it has timed out, or it is the same. It
+	// returns what is to be committed, nothing where all stays as it is. It must be pure, as that of an Update.
+	Change func(mine, theirs *Record) ([]Step, error)
+	Done   func(error) // as that of an Update
 }
 
 // Store keeps records, tokens and tickets. Package storetest has the contract as a suite that every store passes.
@@ -51,12 +47,22 @@ type Store interface {
 	// Load returns the committed record, or nil where there is none. It never shows what is not durable yet.
 	Load(ctx context.Context, id ID) (*Record, error)
 
-	// Token returns what is known of a token; false where it was never written with.
-	Token(ctx context.Context, key TokenKey) (TokenRecord, bool, error)
+	// Token returns what is known of a token; nil where it was never written with.
+	Token(ctx context.Context, key TokenKey) (*TokenRecord, error)
 
-	// Update queues a read-modify-write, which is atomic and durable before Done is called. With the first record of
-	// a session, and with the end of one that has no record, the same commit writes the token's own record.
+	// Update queues a read-modify-write, which is atomic and durable before Done is called. The same commit holds all
+	// that its Step asks for: the token records, the user's list of sessions, and the lines of the story.
 	Update(Update)
+
+	// Login is Update for two sessions at once.
+	Login(Admission)
+
+	// UserSessions lists the sessions of a user, by an index. Some may have timed out.
+	UserSessions(ctx context.Context, user string) ([]ID, error)
+
+	// Lives returns the lines of the story after the one numbered, oldest first and at most limit, and the number of the newest
+	// there is. gap says that some between were forgotten, or that after is not of this store.
+	Lives(ctx context.Context, after uint64, limit int) (lives []Life, newest uint64, gap bool, err error)
 
 	// PutTicket stores a ticket. TakeTicket removes it and returns it, to one caller only; false where it is unknown.
 	PutTicket(ctx context.Context, key TicketKey, t Ticket) error

@@ -102,6 +102,19 @@ func members(object []byte) iter.Seq2[[]byte, []byte] {
 	}
 }
 
+// elements yields each element of a compact array.
+func elements(array []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for i := 1; i < len(array)-1; {
+			element := array[i:endOf(array, i)]
+			i += len(element) + len(",")
+			if !yield(element) {
+				return
+			}
+		}
+	}
+}
+
 func endOf(text []byte, i int) int {
 	switch text[i] {
 	case '"':

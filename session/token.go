@@ -57,6 +57,11 @@ type DeviceID [8]byte
 
 func (d DeviceID) String() string { return hex.EncodeToString(d[:]) }
 
+// ParseDevice reads the 16 lower-case hex digits of a device.
+func ParseDevice(s string) (d DeviceID, ok bool) {
+	return d, parseHex(d[:], s)
+}
+
 func parseHex(dst []byte, s string) bool {
 	if len(s) != hex.EncodedLen(len(dst)) {
 		return false
@@ -76,8 +81,17 @@ type TokenKey [32]byte
 // TokenRecord is what a store keeps about a token from the first write to the token's absolute end,
 // whatever ends the session: a token that has a record and no live session was ended, and stays so.
 type TokenRecord struct {
-	ID   ID
-	Ends time.Time
+	ID       ID
+	Ends     time.Time
+	Replaced time.Time // when another token took its place; zero: it is live, or was ended
+}
+
+// StaleFor is how long a replaced token is told from one that was ended: time for the browser to get the cookie that
+// took its place, which a new visitor's cookie would overwrite.
+const StaleFor = time.Minute
+
+func (t *TokenRecord) stale(now time.Time) bool {
+	return t != nil && !t.Replaced.IsZero() && now.Sub(t.Replaced) < StaleFor
 }
 
 // Handle is what a good cookie or ticket leads to: a session, which may be unwritten yet, and the device that asks.
@@ -88,6 +102,7 @@ type Handle struct {
 	Key    TokenKey
 	Issued time.Time
 	Ends   time.Time // the absolute end of the device's token
+	Agent  string    // the User-Agent that asks, where it is known
 }
 
 // handle derives the handle of a token that was never written with.
@@ -100,6 +115,10 @@ func (t Token) handle(issued time.Time, lifetime time.Duration) Handle {
 }
 
 func (h Handle) anonymous() bool { return h.Device == DeviceID{} }
+
+func (h Handle) device() Device {
+	return Device{ID: h.Device, Key: h.Key, Issued: h.Issued, Ends: h.Ends, Agent: h.Agent}
+}
 
 // TicketLifetime is how long a ticket waits to be used: time to copy a line from a page into a terminal.
 const TicketLifetime = 30 * time.Second

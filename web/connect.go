@@ -46,7 +46,7 @@ func (a *App) connect(w http.ResponseWriter, r *http.Request) {
 	}
 	t := newTab(a, conn, v.handle, sender)
 	if refused == nil {
-		refused = t.join(r, since(r.URL.Query().Get("since"), v.handle.ID))
+		refused = t.join(r, r.URL.Query().Get("since"))
 	}
 	if refused != nil {
 		a.logRefused(r, refused)
@@ -71,14 +71,19 @@ func (a *App) caller(r *http.Request) (v visitor, sender session.SenderID, err e
 	return v, sender, err
 }
 
-// since reads <id>:<version>. What is malformed, or of another session, counts as absent.
-func since(text string, id session.ID) *uint64 {
+// resume reads <id>:<version> into a join. What is malformed counts as absent; another session's id may be that of one
+// that was combined into this one.
+func resume(text string, j *hub.Join) {
 	of, number, _ := strings.Cut(text, ":")
 	version, err := strconv.ParseUint(number, 10, 64)
-	if err != nil || of != id.String() {
-		return nil
+	id, ok := session.ParseID(of)
+	switch {
+	case err != nil || !ok:
+	case id == j.Handle.ID:
+		j.Since = &version
+	default:
+		j.Former = id
 	}
-	return &version
 }
 
 // byeFor turns the refusal of a connection into the last frame it gets.

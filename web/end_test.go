@@ -181,9 +181,9 @@ func (s *switchable) Load(ctx context.Context, id session.ID) (*session.Record, 
 	return s.Store.Load(ctx, id)
 }
 
-func (s *switchable) Token(ctx context.Context, key session.TokenKey) (session.TokenRecord, bool, error) {
+func (s *switchable) Token(ctx context.Context, key session.TokenKey) (*session.TokenRecord, error) {
 	if s.off.Load() {
-		return session.TokenRecord{}, false, errDown
+		return nil, errDown
 	}
 	return s.Store.Token(ctx, key)
 }

@@ -25,16 +25,17 @@ func (a *App) events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	news := make(chan struct{}, 1)
-	member, err := a.hub.Join(r.Context(), hub.Join{
-		Handle: v.handle, Since: since(r.Header.Get("Last-Event-ID"), v.handle.ID),
-		Transport: transportE, UserAgent: userAgent(r),
+	j := hub.Join{
+		Handle: v.handle, Transport: transportE, UserAgent: userAgent(r),
 		Wake: func() {
 			select {
 			case news <- struct{}{}:
 			default:
 			}
 		},
-	})
+	}
+	resume(r.Header.Get("Last-Event-ID"), &j)
+	member, err := a.hub.Join(r.Context(), j)
 	if err != nil {
 		a.refuse(w, r, byeFor(err))
 		return

@@ -71,11 +71,16 @@ func errorFrame(id uint64, err error) []byte {
 }
 
 func byeFrame(bye *hub.Bye) []byte {
+	into := ""
+	if bye.Into != (session.ID{}) {
+		into = bye.Into.String()
+	}
 	return encode(struct {
 		Type    string `json:"type"`
 		Code    string `json:"code"`
 		Message string `json:"message"`
-	}{"bye", bye.Code, bye.Message})
+		Into    string `json:"into,omitempty"`
+	}{"bye", bye.Code, bye.Message, into})
 }
 
 // encode writes one line, as a person would type it.

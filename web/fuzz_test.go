@@ -11,6 +11,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"github.com/seshd/seshd/hub"
 	"github.com/seshd/seshd/session"
 )
 
@@ -49,22 +50,24 @@ func FuzzDecodeFrame(f *testing.F) {
 	})
 }
 
-// A since is the id and a number of 64 bits, or absent.
+// A since is the id and a number of 64 bits, or the id of another session, or absent.
 func FuzzSince(f *testing.F) {
 	id, _ := session.ParseID(strings.Repeat("0a", 16))
 	for _, text := range []string{id.String() + ":0", id.String() + ":18446744073709551616", id.String(), ":", "", id.String() + ":-1", id.String() + ":1:2", "\x00"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		version := since(text, id)
-		if version == nil {
-			return
-		}
+		j := hub.Join{Handle: session.Handle{ID: id}}
+		resume(text, &j)
 		of, number, _ := strings.Cut(text, ":")
-		if of != id.String() || strings.TrimLeft(number, "0") != strings.TrimLeft(strconv.FormatUint(*version, 10), "0") {
-			t.Errorf("%q was read as %d", text, *version)
+		if j.Since != nil && (of != id.String() || strings.TrimLeft(number, "0") != strings.TrimLeft(strconv.FormatUint(*j.Since, 10), "0")) {
+			t.Errorf("%q was read as %d", text, *j.Since)
 		}
-		if other := since(text, session.ID{}); other != nil {
+		if j.Former != (session.ID{}) && (j.Since != nil || of != j.Former.String()) {
+			t.Errorf("%q was read as of session %s", text, j.Former)
+		}
+		other := hub.Join{}
+		if resume(text, &other); other.Since != nil && of != other.Handle.ID.String() {
 			t.Errorf("%q resumes another session", text)
 		}
 	})

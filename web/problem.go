@@ -52,6 +52,7 @@ var outcomes = map[string]struct{ status, close int }{
 	string(session.BadTicket):     {http.StatusForbidden, 4401},
 	string(session.Unavailable):   {http.StatusServiceUnavailable, 4253},
 	"too_many_tabs":               {http.StatusTooManyRequests, 4229},
+	"rotated":                     {http.StatusConflict, 4001},
 	"restarting":                  {http.StatusServiceUnavailable, 1012},
 	"destroyed":                   {http.StatusNotFound, 4002},
 	"logged_out":                  {http.StatusNotFound, 4002},

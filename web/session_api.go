@@ -34,8 +34,18 @@ func (a *App) getSession(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", typeJSON)
-	body := hub.AppendSession([]byte("{"), v.handle.ID, state, a.hub.Tabs(v.handle.ID), a.manager.Expires(v.handle, v.record), a.manager.Visible)
+	body := hub.AppendSession([]byte("{"), v.handle.ID, state, a.hub.Tabs(v.handle.ID),
+		a.manager.Expires(v.handle, v.record), continues(r, v.handle), a.manager.Visible)
 	w.Write(append(body, "}\n"...))
+}
+
+// continues is the session that the request names where it is another one, which visit has let pass.
+func continues(r *http.Request, h session.Handle) session.ID {
+	id, _ := session.ParseID(r.Header.Get("Session-Id"))
+	if id == h.ID {
+		return session.ID{}
+	}
+	return id
 }
 
 func stateOf(r *session.Record) *session.State {

@@ -65,11 +65,10 @@ func newTab(a *App, conn *websocket.Conn, h session.Handle, sender session.Sende
 	return t
 }
 
-func (t *tab) join(r *http.Request, since *uint64) (err error) {
-	t.member, err = t.app.hub.Join(r.Context(), hub.Join{
-		Handle: t.handle, Since: since, Sender: t.sender, Transport: transportW,
-		UserAgent: userAgent(r), Wake: t.wakeForNews,
-	})
+func (t *tab) join(r *http.Request, since string) (err error) {
+	j := hub.Join{Handle: t.handle, Sender: t.sender, Transport: transportW, UserAgent: userAgent(r), Wake: t.wakeForNews}
+	resume(since, &j)
+	t.member, err = t.app.hub.Join(r.Context(), j)
 	return err
 }
 

@@ -20,7 +20,8 @@ func (a *App) visit(r *http.Request) (visitor, error) {
 	if token, issued, ok := a.cookies.open(r); ok {
 		handle, record, err := a.manager.Resolve(r.Context(), token, issued)
 		if err == nil {
-			err := a.checkNamed(r, handle)
+			handle.Agent = userAgent(r)
+			err := checkNamed(r, handle, record)
 			if err == nil && r.Method != http.MethodHead { // which writes nothing, nowhere
 				a.manager.Touch(handle, record)
 			}
@@ -31,19 +32,26 @@ func (a *App) visit(r *http.Request) (visitor, error) {
 		}
 	}
 	token, handle := a.manager.Begin()
-	if err := a.checkNamed(r, handle); err != nil {
+	handle.Agent = userAgent(r)
+	if err := checkNamed(r, handle, nil); err != nil {
 		return visitor{}, err
 	}
 	cookie, err := a.cookies.seal(r, token, handle.Issued)
 	return visitor{handle: handle, cookie: cookie}, err
 }
 
-// checkNamed refuses a request that names another session than its cookie leads to.
-func (a *App) checkNamed(r *http.Request, h session.Handle) error {
-	if named := r.Header.Get("Session-Id"); named != "" && named != h.ID.String() {
-		return &refusal{code: otherSession, message: "the cookie leads to another session than Session-Id names: nothing was done"}
+// checkNamed refuses a request that names another session than its cookie leads to. One that was combined into it may
+// be named by whoever only reads.
+func checkNamed(r *http.Request, h session.Handle, record *session.Record) error {
+	named := r.Header.Get("Session-Id")
+	if named == "" || named == h.ID.String() {
+		return nil
 	}
-	return nil
+	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
+	if id, ok := session.ParseID(named); ok && reads && record.Continues(id) {
+		return nil
+	}
+	return &refusal{code: otherSession, message: "the cookie leads to another session than Session-Id names: nothing was done"}
 }
 
 // welcome sets the cookie of a new visitor.

@@ -139,6 +139,8 @@ func (s *Store) show(t *tx) {
 	s.visible.Lock()
 	defer s.visible.Unlock()
 	s.hidden = nil
+	s.newest += uint64(len(t.lives))
+	s.oldest = max(s.oldest, t.forget)
 	for id, staged := range t.records {
 		if staged.next != staged.committed {
 			s.cache.put(id, staged.next)
@@ -165,6 +167,27 @@ func (s *Store) Update(u session.Update) {
 				s.feed(event)
 			}
 			u.Done(current, err)
+		},
+	})
+}
+
+// Login queues a read-modify-write of two sessions.
+func (s *Store) Login(a session.Admission) {
+	var (
+		events []session.Event
+		err    error
+	)
+	s.submit(op{
+		run: func(t *tx) { events, err = t.login(a) },
+		answer: func(failed error) {
+			if failed != nil {
+				a.Done(failed)
+				return
+			}
+			for _, event := range events {
+				s.feed(event)
+			}
+			a.Done(err)
 		},
 	})
 }

@@ -54,6 +54,8 @@ type Store struct {
 	hidden  *tx          // being committed: readers see what was before it
 	shut    bool         // the database is closed
 	cache   *cache
+	oldest  uint64 // the first line of the story that was not forgotten
+	newest  uint64 // the last one that readers may see
 
 	// Owned by the committer.
 	feed   func(session.Event)
@@ -86,8 +88,12 @@ func Open(dir string, o Options) (*Store, error) {
 	if err := checkFormat(db); err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close(), lock.Close())
 	}
+	oldest, newest, err := storyBounds(db)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close(), lock.Close())
+	}
 	s := &Store{
-		dir: dir, db: db, log: o.Logger,
+		dir: dir, db: db, oldest: oldest, newest: newest, log: o.Logger,
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 		cache: newCache(recordCache),
 		feed:  func(session.Event) {},
@@ -160,23 +166,36 @@ func (s *Store) Load(_ context.Context, id session.ID) (*session.Record, error) 
 }
 
 // Token returns what is known of a token.
-func (s *Store) Token(_ context.Context, key session.TokenKey) (session.TokenRecord, bool, error) {
+func (s *Store) Token(_ context.Context, key session.TokenKey) (*session.TokenRecord, error) {
+	value, err := s.visibleValue(tokenKey(key))
+	if err != nil {
+		return nil, err
+	}
+	return decodeToken(value)
+}
+
+// UserSessions lists the sessions of a user.
+func (s *Store) UserSessions(_ context.Context, user string) ([]session.ID, error) {
+	value, err := s.visibleValue(userKey(user))
+	if err != nil {
+		return nil, err
+	}
+	return decodeIDs(value)
+}
+
+// visibleValue reads a value as readers may see it, nil where there is none.
+func (s *Store) visibleValue(key string) ([]byte, error) {
 	s.visible.RLock()
 	defer s.visible.RUnlock()
 	if s.shut {
-		return session.TokenRecord{}, false, errClosed
+		return nil, errClosed
 	}
-	k := tokenKey(key)
 	if s.hidden != nil {
-		if staged, ok := s.hidden.values[k]; ok {
-			return decodeToken(staged.committed)
+		if staged, ok := s.hidden.values[key]; ok {
+			return staged.committed, nil
 		}
 	}
-	value, err := s.committedValue(k)
-	if err != nil {
-		return session.TokenRecord{}, false, err
-	}
-	return decodeToken(value)
+	return s.committedValue(key)
 }
 
 // committedRecord reads past what is hidden; the caller is the committer or holds visible.

@@ -106,8 +106,8 @@ func TestUnsyncedIsInvisible(t *testing.T) {
 	if r, err := s.Load(context.Background(), h.ID); r != nil || err != nil {
 		t.Errorf("Load shows what is not on disk: %v, %v", r, err)
 	}
-	if _, found, err := s.Token(context.Background(), h.Key); found || err != nil {
-		t.Errorf("Token shows what is not on disk: %v, %v", found, err)
+	if token, err := s.Token(context.Background(), h.Key); token != nil || err != nil {
+		t.Errorf("Token shows what is not on disk: %v, %v", token, err)
 	}
 	s.show(tx)
 	if r, err := s.Load(context.Background(), h.ID); r == nil || err != nil {
@@ -137,7 +137,7 @@ func TestSweepPassesByWhatIsDamaged(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	ended := map[session.ID]int{}
 	s.Feed(func(e session.Event) {
-		if e.End == session.Expired {
+		if e.Cause == session.Expired {
 			ended[e.ID]++
 		}
 	})

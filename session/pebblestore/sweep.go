@@ -26,7 +26,7 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 		var ended []session.Event
 		done := make(chan error, 1)
 		s.submit(op{
-			run: func(t *tx) { ended = t.sweep(due, now) },
+			run: func(t *tx) { ended = t.sweep(due, now); t.forgetStory() },
 			answer: func(failed error) {
 				if failed != nil {
 					done <- failed
@@ -99,6 +99,6 @@ func (t *tx) expire(id session.ID, now time.Time) (session.Event, bool, error) {
 		t.arm(sessionKey(id), staged.next.Deadline)
 		return session.Event{}, false, nil
 	}
-	staged.next = nil
-	return session.Event{ID: id, End: session.Expired}, true, nil
+	step := session.Step{Handle: session.Handle{ID: id}, Before: staged.next, Cause: session.Expired}
+	return step.Event(), true, t.take(step)
 }

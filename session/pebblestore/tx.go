@@ -2,6 +2,7 @@ package pebblestore
 
 import (
 	"encoding/binary"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -15,7 +16,9 @@ type tx struct {
 	store   *Store
 	records map[session.ID]*stagedRecord
 	values  map[string]*stagedValue // tokens, tickets, index entries
-	bytes   int                     // about, of the records to be written
+	lives   []session.Life
+	forget  uint64 // lines of the story before this one; 0: none
+	bytes   int    // about, of the records to be written
 }
 
 type stagedRecord struct{ committed, next *session.Record }
@@ -69,55 +72,159 @@ func (t *tx) arm(key string, due time.Time) {
 
 // update runs one read-modify-write; changed says whether the feed is to hear of it.
 func (t *tx) update(u session.Update) (current *session.Record, event session.Event, changed bool, err error) {
-	staged, err := t.record(u.Handle.ID)
+	staged, err := t.admit(u.Handle)
 	if err != nil {
-		return nil, event, false, err
-	}
-	tokenKnown := false
-	if staged.next == nil {
-		token, err := t.value(tokenKey(u.Handle.Key))
-		if err != nil {
-			return nil, event, false, err
-		}
-		tokenKnown = token.next != nil
-	}
-	if err := u.Handle.Admit(staged.next, tokenKnown, time.Now()); err != nil {
 		return nil, event, false, err
 	}
 	next, err := u.Change(staged.next)
 	if err != nil || (next == staged.next && next != nil) {
 		return staged.next, event, false, err
 	}
-	if next == nil && u.End == "" { // an unwritten session that stays unwritten
+	if next == nil && u.Cause == "" { // an unwritten session that stays unwritten
 		return nil, event, false, nil
 	}
-	if err := t.replace(staged, next, u.Handle); err != nil {
+	step := session.Step{Handle: u.Handle, Before: staged.next, After: next, Cause: u.Cause}
+	if err := t.take(step); err != nil {
 		return nil, event, false, err
 	}
-	return next, session.Event{ID: u.Handle.ID, Record: next, End: u.End}, true, nil
+	return next, step.Event(), true, nil
 }
 
-// replace stages a record's successor. A session's first record, or its end before there was one, puts its token on
-// record, which is what keeps an ended session from coming back.
-func (t *tx) replace(staged *stagedRecord, next *session.Record, h session.Handle) error {
-	if staged.next == nil {
-		token := appendToken(nil, session.TokenRecord{ID: h.ID, Ends: h.Ends})
-		if err := t.put(tokenKey(h.Key), token, h.Ends); err != nil {
+// admit returns the newest record of a handle that may have it.
+func (t *tx) admit(h session.Handle) (*stagedRecord, error) {
+	staged, err := t.record(h.ID)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	if h.Listed(staged.next, now) {
+		return staged, nil
+	}
+	value, err := t.value(tokenKey(h.Key))
+	if err != nil {
+		return nil, err
+	}
+	token, err := decodeToken(value.next)
+	if err != nil {
+		return nil, err
+	}
+	return staged, h.Admit(staged.next, token, now)
+}
+
+// login runs the read-modify-write of two sessions.
+func (t *tx) login(a session.Admission) (events []session.Event, err error) {
+	mine, err := t.admit(a.Handle)
+	if err != nil {
+		return nil, err
+	}
+	theirs, err := t.shared(a, mine.next)
+	if err != nil {
+		return nil, err
+	}
+	steps, err := a.Change(mine.next, theirs)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.take(steps...); err != nil {
+		return nil, err
+	}
+	for _, step := range steps {
+		events = append(events, step.Event())
+	}
+	return events, nil
+}
+
+// shared finds the session that the user shares, if it is another than the visitor's.
+func (t *tx) shared(a session.Admission, mine *session.Record) (*session.Record, error) {
+	if !a.Shared {
+		return nil, nil
+	}
+	value, err := t.value(userKey(a.User))
+	if err != nil {
+		return nil, err
+	}
+	ids, err := decodeIDs(value.next)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		staged, err := t.record(id)
+		if err != nil {
+			return nil, err
+		}
+		if r := staged.next; r != nil && r != mine && r.Shared && r.User == a.User && r.Alive(time.Now()) {
+			return r, nil
+		}
+	}
+	return nil, nil
+}
+
+// take stages steps: the records' successors, and all that goes into the same commit with them. It reads all that it needs
+// before it changes anything, so that a fault leaves nothing half staged.
+func (t *tx) take(steps ...session.Step) error {
+	now := time.Now()
+	for _, step := range steps {
+		if err := t.read(step, now); err != nil {
 			return err
 		}
 	}
-	if next != nil && (staged.next == nil || next.Deadline.Before(staged.next.Deadline)) {
-		t.arm(sessionKey(h.ID), next.Deadline) // a later deadline is found by the sweep at the earlier one
-	}
-	staged.next = next
-	if next != nil {
-		t.bytes += next.State.Size()
+	for _, step := range steps {
+		t.stage(step, now)
 	}
 	return nil
 }
 
+func (t *tx) read(step session.Step, now time.Time) error {
+	if _, err := t.record(step.Handle.ID); err != nil {
+		return err
+	}
+	for key := range step.Tokens(now) {
+		if _, err := t.value(tokenKey(key)); err != nil {
+			return err
+		}
+	}
+	user, listed, unlisted := step.User()
+	if !listed && !unlisted {
+		return nil
+	}
+	list, err := t.value(userKey(user))
+	if err != nil {
+		return err
+	}
+	_, err = decodeIDs(list.next)
+	return err
+}
+
+func (t *tx) stage(step session.Step, now time.Time) {
+	id := step.Handle.ID
+	for key, token := range step.Tokens(now) {
+		t.values[tokenKey(key)].next = appendToken(nil, token)
+		t.arm(tokenKey(key), token.Ends)
+	}
+	if user, listed, unlisted := step.User(); listed || unlisted {
+		list := t.values[userKey(user)]
+		ids, _ := decodeIDs(list.next) // as read found it
+		ids = slices.DeleteFunc(ids, func(have session.ID) bool { return have == id })
+		if listed {
+			ids = append(ids, id)
+		}
+		list.next = encodeIDs(ids)
+	}
+	if step.After != nil {
+		if step.Before == nil || step.After.Deadline.Before(step.Before.Deadline) {
+			t.arm(sessionKey(id), step.After.Deadline) // a later deadline is found by the sweep at the earlier one
+		}
+		t.bytes += step.After.State.Size()
+	}
+	t.records[id].next = step.After
+	t.lives = append(t.lives, step.Lives(now)...)
+}
+
 // empty says whether there is nothing to write.
 func (t *tx) empty() bool {
+	if len(t.lives) > 0 || t.forget > 0 {
+		return false
+	}
 	for _, r := range t.records {
 		if r.next != r.committed {
 			return false
@@ -159,7 +266,7 @@ func (t *tx) encode(batch *pebble.Batch) error {
 			}
 		}
 	}
-	return nil
+	return t.encodeStory(batch)
 }
 
 // The key space. One letter says what a key is; an index entry holds the key of what is due.
@@ -168,11 +275,14 @@ const (
 	prefixSession = "s"
 	prefixToken   = "t"
 	prefixTicket  = "k"
+	prefixUser    = "u"
+	prefixLife    = "e"
 	prefixIndex   = "x"
 )
 
 func sessionKey(id session.ID) string      { return prefixSession + string(id[:]) }
 func tokenKey(k session.TokenKey) string   { return prefixToken + string(k[:]) }
+func userKey(user string) string           { return prefixUser + user }
 func ticketKey(k session.TicketKey) string { return prefixTicket + string(k[:]) }
 
 // indexKey orders by time: 8 bytes of Unix milliseconds, rounded up so that nothing is due early.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -12,8 +13,8 @@ import (
 	"github.com/seshd/seshd/session"
 )
 
-// format is the version of everything this package writes. A store that says otherwise is left alone.
-const format = 1
+// format is the version of everything this package writes. A store of a newer one is left alone.
+const format = 2
 
 func checkFormat(db *pebble.DB) error {
 	value, closer, err := db.Get([]byte(prefixFormat))
@@ -30,24 +31,53 @@ func checkFormat(db *pebble.DB) error {
 	if value[0] > format {
 		return fmt.Errorf("the store has format %d, this seshd knows up to %d: start a newer seshd, or restore a backup made by this one", value[0], format)
 	}
+	if value[0] < format { // all that older ones wrote can be read; what is written from now on they could not
+		return db.Set([]byte(prefixFormat), []byte{format}, pebble.Sync)
+	}
 	return nil
 }
 
 func appendToken(b []byte, t session.TokenRecord) []byte {
-	return binary.BigEndian.AppendUint64(append(b, t.ID[:]...), uint64(t.Ends.UnixMilli()))
+	b = binary.BigEndian.AppendUint64(append(b, t.ID[:]...), uint64(t.Ends.UnixMilli()))
+	if !t.Replaced.IsZero() {
+		b = binary.BigEndian.AppendUint64(b, uint64(t.Replaced.UnixMilli()))
+	}
+	return b
 }
 
 // decodeToken reads what appendToken wrote; nil is a token without a record.
-func decodeToken(b []byte) (t session.TokenRecord, found bool, err error) {
+func decodeToken(b []byte) (*session.TokenRecord, error) {
 	if b == nil {
-		return t, false, nil
+		return nil, nil
 	}
-	if len(b) != len(t.ID)+8 {
-		return t, false, session.Refuse(session.Unavailable, "a damaged token record")
+	t := new(session.TokenRecord)
+	const live = len(t.ID) + 8
+	if len(b) != live && len(b) != live+8 {
+		return nil, session.Refuse(session.Unavailable, "a damaged token record")
 	}
-	n := copy(t.ID[:], b)
-	t.Ends = time.UnixMilli(int64(binary.BigEndian.Uint64(b[n:])))
-	return t, true, nil
+	copy(t.ID[:], b)
+	t.Ends = time.UnixMilli(int64(binary.BigEndian.Uint64(b[len(t.ID):])))
+	if len(b) > live {
+		t.Replaced = time.UnixMilli(int64(binary.BigEndian.Uint64(b[live:])))
+	}
+	return t, nil
+}
+
+func encodeIDs(ids []session.ID) (b []byte) {
+	for _, id := range ids {
+		b = append(b, id[:]...)
+	}
+	return b
+}
+
+func decodeIDs(b []byte) (ids []session.ID, err error) {
+	if len(b)%len(session.ID{}) != 0 {
+		return nil, session.Refuse(session.Unavailable, "a damaged list of a user's sessions")
+	}
+	for chunk := range slices.Chunk(b, len(session.ID{})) {
+		ids = append(ids, session.ID(chunk))
+	}
+	return ids, nil
 }
 
 func encodeTicket(t session.Ticket) []byte {

@@ -124,7 +124,7 @@ func (s *suite) load(id session.ID) *session.Record {
 
 func (s *suite) end(h session.Handle) error {
 	s.Helper()
-	_, err := s.update(session.Update{Handle: h, End: session.Destroyed, Change: func(*session.Record) (*session.Record, error) { return nil, nil }})
+	_, err := s.update(session.Update{Handle: h, Cause: session.Destroyed, Change: func(*session.Record) (*session.Record, error) { return nil, nil }})
 	return err
 }
 
@@ -154,9 +154,9 @@ func commitIsVisibleAndTold(s *suite) {
 			s.Fatalf("the feed told %v", told)
 		}
 	}
-	token, found, err := s.store.Token(context.Background(), h.Key)
-	if err != nil || !found || token.ID != h.ID || !token.Ends.Equal(h.Ends) {
-		s.Errorf("Token: %v, %v, %v", token, found, err)
+	token, err := s.store.Token(context.Background(), h.Key)
+	if err != nil || token == nil || token.ID != h.ID || !token.Ends.Equal(h.Ends) {
+		s.Errorf("Token: %v, %v", token, err)
 	}
 }
 
@@ -166,7 +166,7 @@ func unchangedIsNotTold(s *suite) {
 	if r, err := s.update(session.Update{Handle: h, Change: same}); r != nil || err != nil {
 		s.Errorf("nothing on nothing: %v, %v", r, err)
 	}
-	if _, found, _ := s.store.Token(context.Background(), h.Key); found {
+	if token, _ := s.store.Token(context.Background(), h.Key); token != nil {
 		s.Error("a visitor who wrote nothing has a token record")
 	}
 	s.mustIncr(h, time.Hour)
@@ -257,7 +257,7 @@ func endedStaysEnded(s *suite) {
 		s.Fatal(err)
 	}
 	told := s.events()
-	if last := told[len(told)-1]; last.Record != nil || last.End != session.Destroyed || last.ID != h.ID {
+	if last := told[len(told)-1]; last.Record != nil || last.Cause != session.Destroyed || last.ID != h.ID {
 		s.Errorf("the feed told %v", last)
 	}
 	if s.load(h.ID) != nil {
@@ -276,7 +276,7 @@ func unwrittenEndedStaysEnded(s *suite) {
 	if err := s.end(h); err != nil {
 		s.Fatal(err)
 	}
-	if told := s.events(); len(told) != 1 || told[0].End != session.Destroyed {
+	if told := s.events(); len(told) != 1 || told[0].Cause != session.Destroyed {
 		s.Errorf("the feed told %v", told)
 	}
 	_, err := s.update(session.Update{Handle: h, Change: incr(h, time.Hour)})
@@ -308,8 +308,8 @@ func tokenOutlivesSession(s *suite) {
 	if err := s.end(h); err != nil {
 		s.Fatal(err)
 	}
-	if _, found, err := s.store.Token(context.Background(), h.Key); !found || err != nil {
-		s.Errorf("the token of an ended session is unknown: %v, %v", found, err)
+	if token, err := s.store.Token(context.Background(), h.Key); token == nil || err != nil {
+		s.Errorf("the token of an ended session is unknown: %v, %v", token, err)
 	}
 }
 
@@ -362,7 +362,7 @@ func sweepEndsWhatTimedOut(s *suite) {
 		s.Errorf("after the sweep: %v, %v", s.load(h.ID), s.load(other.ID))
 	}
 	told := s.events()
-	if last := told[len(told)-1]; len(told) != 3 || last.ID != h.ID || last.End != session.Expired {
+	if last := told[len(told)-1]; len(told) != 3 || last.ID != h.ID || last.Cause != session.Expired {
 		s.Errorf("the feed told %v", told)
 	}
 	_, err := s.update(session.Update{Handle: h, Change: incr(h, time.Hour)})
@@ -401,7 +401,7 @@ func sweepForgetsTokensAndTickets(s *suite) {
 		s.Fatal(err)
 	}
 	s.sweep(h.Ends.Add(time.Minute))
-	if _, found, _ := s.store.Token(ctx, h.Key); found {
+	if token, _ := s.store.Token(ctx, h.Key); token != nil {
 		s.Error("a token outlived its end")
 	}
 	if _, found, _ := s.store.TakeTicket(ctx, session.TicketKey{1}); found {

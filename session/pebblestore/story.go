@@ -1,0 +1,112 @@
+package pebblestore
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/seshd/seshd/session"
+)
+
+// keptLives is how many lines of the story are kept for backends that come back: some 10 MB at most, and hours of logins
+// in a busy shop. They are forgotten this many at a time, since each time costs a range deletion.
+const (
+	keptLives   = 1 << 16
+	forgetLives = 1 << 12
+)
+
+func lifeKey(seq uint64) []byte {
+	return binary.BigEndian.AppendUint64([]byte(prefixLife), seq)
+}
+
+// storyBounds finds the numbers of the oldest and the newest line.
+func storyBounds(db *pebble.DB) (oldest, newest uint64, err error) {
+	iter, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte(prefixLife), UpperBound: []byte{prefixLife[0] + 1}})
+	if err != nil {
+		return 0, 0, err
+	}
+	if iter.First() {
+		oldest = binary.BigEndian.Uint64(iter.Key()[len(prefixLife):])
+	}
+	if iter.Last() {
+		newest = binary.BigEndian.Uint64(iter.Key()[len(prefixLife):])
+	}
+	return max(oldest, 1), newest, errors.Join(iter.Error(), iter.Close())
+}
+
+// encodeStory numbers the lines and puts them into the batch.
+func (t *tx) encodeStory(batch *pebble.Batch) error {
+	for i, life := range t.lives {
+		if err := batch.Set(lifeKey(t.store.newest+uint64(i)+1), appendLife(nil, life), nil); err != nil {
+			return err
+		}
+	}
+	if t.forget > 0 {
+		return batch.DeleteRange(lifeKey(0), lifeKey(t.forget), nil)
+	}
+	return nil
+}
+
+// forgetStory has the lines that are too old forgotten.
+func (t *tx) forgetStory() {
+	if newest := t.store.newest; newest > t.store.oldest+keptLives+forgetLives {
+		t.forget = newest - keptLives
+	}
+}
+
+// Lives returns lines of the story.
+func (s *Store) Lives(_ context.Context, after uint64, limit int) (lives []session.Life, newest uint64, gap bool, err error) {
+	s.visible.RLock()
+	defer s.visible.RUnlock()
+	if s.shut {
+		return nil, 0, false, errClosed
+	}
+	gap = after+1 < s.oldest || after > s.newest
+	from := max(after+1, s.oldest)
+	if after > s.newest {
+		from = s.oldest
+	}
+	iter, err := s.db.NewIter(&pebble.IterOptions{LowerBound: lifeKey(from), UpperBound: lifeKey(s.newest + 1)})
+	if err != nil {
+		return nil, 0, false, s.fault(err)
+	}
+	defer iter.Close()
+	for iter.First(); iter.Valid() && len(lives) < limit; iter.Next() {
+		value, err := iter.ValueAndErr()
+		if err != nil {
+			return nil, 0, false, s.fault(err)
+		}
+		life, err := decodeLife(value)
+		if err != nil {
+			return nil, 0, false, s.fault(err)
+		}
+		life.Seq = binary.BigEndian.Uint64(iter.Key()[len(prefixLife):])
+		lives = append(lives, life)
+	}
+	return lives, s.newest, gap, iter.Error()
+}
+
+func appendLife(b []byte, l session.Life) []byte {
+	b = binary.BigEndian.AppendUint64(b, uint64(l.At.UnixMilli()))
+	b = append(append(append(b, l.ID[:]...), l.Device[:]...), l.From[:]...)
+	b = append(append(b, byte(len(l.Cause))), l.Cause...)
+	return append(b, l.User...)
+}
+
+func decodeLife(b []byte) (l session.Life, err error) {
+	const fixed = 8 + len(l.ID) + len(l.Device) + len(l.From) + 1
+	if len(b) < fixed || len(b) < fixed+int(b[fixed-1]) {
+		return l, errors.New("a damaged line of the story")
+	}
+	l.At = time.UnixMilli(int64(binary.BigEndian.Uint64(b)))
+	rest := b[8:]
+	rest = rest[copy(l.ID[:], rest):]
+	rest = rest[copy(l.Device[:], rest):]
+	rest = rest[copy(l.From[:], rest):]
+	cause := int(rest[0])
+	l.Cause, l.User = session.Cause(rest[1:1+cause]), string(rest[1+cause:])
+	return l, nil
+}
