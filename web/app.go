@@ -2,8 +2,10 @@ package web
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,6 +32,7 @@ type Options struct {
 	RequireOrigin   bool          // refuse WebSockets without Origin, which come from terminals and not from browsers
 	SameSite        http.SameSite // of the cookie; 0: Lax
 	Tour            bool          // the four routes of the tour, which write on GET, and the live session view
+	App             *url.URL      // where what neither seshd nor the Router owns is proxied to, such as http://127.0.0.1:3000; nil: nowhere
 	CloseIdleTabs   bool          // an open tab does not keep its session alive
 	MaxMessageBytes int           // of a frame or a body; 0: DefaultMaxMessageBytes, negative: no limit
 	ShutdownTimeout time.Duration // 0: DefaultShutdownTimeout
@@ -49,6 +52,7 @@ type App struct {
 	cookies  *cookieJar
 	origins  *originPolicy
 	routes   *mux.Router // what seshd owns; the rest falls through to Router
+	proxy    *proxy      // nil without Options.App
 	upgrader websocket.Upgrader
 	metrics  *metrics
 
@@ -110,6 +114,9 @@ func New(m *session.Manager, o Options) *App {
 	a.Router.Use(a.WithSession)
 	a.Router.NotFoundHandler = http.HandlerFunc(a.notFound)
 	a.Router.MethodNotAllowedHandler = a.methodNotAllowed(a.Router)
+	if o.App != nil {
+		a.proxy = newProxy(a, o.App)
+	}
 	a.route()
 	work, stop := context.WithCancel(context.Background())
 	a.stop = stop
@@ -144,14 +151,26 @@ func (a *App) route() {
 	}
 }
 
-// ServeHTTP serves what seshd owns, and by Router what the program added.
+// ServeHTTP serves what seshd owns, by Router what the program added, and by Options.App the rest.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.routes.ServeHTTP(w, r) }
 
-// passOn gives the program's Router what seshd does not own; below /session that is nothing.
+// passOn gives the program's Router, or else the app behind, what seshd does not own; below /session that is nothing.
 func (a *App) passOn(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, "/session/") {
 		a.guard(http.HandlerFunc(a.notFound))(w, r)
 		return
 	}
+	if a.proxy != nil && !a.routed(r) {
+		a.proxy.ServeHTTP(w, r)
+		return
+	}
 	a.Router.ServeHTTP(w, r)
+}
+
+// routed says whether the program has a route at the path, if only for other methods. The Router itself is not asked, as it
+// redirects paths that it would write in another way.
+func (a *App) routed(r *http.Request) bool {
+	var match mux.RouteMatch
+	a.Router.Match(r, &match)
+	return !errors.Is(match.MatchErr, mux.ErrNotFound)
 }

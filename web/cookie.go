@@ -64,9 +64,10 @@ func deriveKey(secret, label string) []byte {
 	return key
 }
 
-// open yields the tokens of a request's cookies that verify. A cookie that does not is as good as none.
-func (j *cookieJar) open(r *http.Request) (session.Token, time.Time, bool) {
-	name := cookieNameFor(r)
+// open yields the token of the first of a request's cookies that verifies, of those for HTTPS or of those for plain HTTP.
+// A cookie that does not is as good as none.
+func (j *cookieJar) open(r *http.Request, secure bool) (session.Token, time.Time, bool) {
+	name := cookieNameFor(secure)
 	for _, c := range r.CookiesNamed(name) {
 		var payload []byte
 		if securecookie.DecodeMulti(name, c.Value, &payload, j.codecs...) != nil ||
@@ -83,11 +84,11 @@ func (j *cookieJar) open(r *http.Request) (session.Token, time.Time, bool) {
 }
 
 // seal makes the cookie of a token.
-func (j *cookieJar) seal(r *http.Request, token session.Token, issued time.Time) (*http.Cookie, error) {
+func (j *cookieJar) seal(secure bool, token session.Token, issued time.Time) (*http.Cookie, error) {
 	payload := append(make([]byte, 0, payloadBytes), cookiePayload)
 	payload = append(payload, token[:]...)
 	payload = binary.BigEndian.AppendUint64(payload, uint64(issued.UnixMilli()))
-	c := j.blank(r)
+	c := j.blank(secure)
 	value, err := j.codecs[0].Encode(c.Name, payload)
 	if err != nil {
 		return nil, fmt.Errorf("seal cookie: %w", err)
@@ -98,22 +99,21 @@ func (j *cookieJar) seal(r *http.Request, token session.Token, issued time.Time)
 }
 
 // expired makes the cookie that removes the one there is.
-func (j *cookieJar) expired(r *http.Request) *http.Cookie {
-	c := j.blank(r)
+func (j *cookieJar) expired(secure bool) *http.Cookie {
+	c := j.blank(secure)
 	c.MaxAge = -1
 	return c
 }
 
-func (j *cookieJar) blank(r *http.Request) *http.Cookie {
-	secure := isSecure(r)
+func (j *cookieJar) blank(secure bool) *http.Cookie {
 	return &http.Cookie{
-		Name: cookieNameFor(r), Path: "/", HttpOnly: true, SameSite: j.sameSite,
+		Name: cookieNameFor(secure), Path: "/", HttpOnly: true, SameSite: j.sameSite,
 		Secure: secure, Partitioned: secure && j.sameSite == http.SameSiteNoneMode,
 	}
 }
 
-func cookieNameFor(r *http.Request) string {
-	if isSecure(r) {
+func cookieNameFor(secure bool) string {
+	if secure {
 		return secureCookieName
 	}
 	return cookieName

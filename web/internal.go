@@ -17,8 +17,8 @@ import (
 // readyWait bounds the question whether the store answers: shorter than the second that probes usually wait.
 const readyWait = 900 * time.Millisecond
 
-// Internal returns the handler of the internal listener: health and metrics for everybody who reaches
-// it, profiles for holders of an API key; not the command line, which may hold secrets.
+// Internal returns the handler of the internal listener: health, metrics and the question of proxies for everybody who
+// reaches it, profiles for holders of an API key; not the command line, which may hold secrets.
 func (a *App) Internal() http.Handler {
 	router := mux.NewRouter()
 	router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -27,6 +27,7 @@ func (a *App) Internal() http.Handler {
 	router.MethodNotAllowedHandler = a.methodNotAllowed(router)
 	router.HandleFunc("/livez", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") }).Methods("GET", "HEAD")
 	router.HandleFunc("/readyz", a.ready).Methods("GET", "HEAD")
+	router.HandleFunc("/auth", a.auth) // some proxies ask by the method of the request that they ask about
 	router.Handle("/metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{})).Methods("GET", "HEAD")
 
 	profiles := router.PathPrefix("/debug/pprof/").Subrouter()

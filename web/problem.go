@@ -112,10 +112,16 @@ func (a *App) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", retryAfter)
 	}
+	writeProblem(w, r, problem{Status: status, Detail: message, Code: code, Version: version})
+}
+
+// writeProblem writes a problem whose status, detail and code are given.
+func writeProblem(w http.ResponseWriter, r *http.Request, p problem) {
+	p.Type, p.Title = "about:blank", http.StatusText(p.Status)
 	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(status)
+	w.WriteHeader(p.Status)
 	if r.Method != http.MethodHead {
-		writeJSON(w, problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Detail: message, Code: code, Version: version})
+		writeJSON(w, p)
 	}
 }
 

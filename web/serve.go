@@ -77,6 +77,9 @@ func (a *App) finish(shutdown func(context.Context) error) {
 		a.stop()
 		a.working.Wait()
 		a.hub.Close()
+		if a.proxy != nil {
+			a.proxy.transport.CloseIdleConnections()
+		}
 	})
 }
 
@@ -112,6 +115,9 @@ func boundSendBuffer(c net.Conn) {
 // drain sends everybody away who is connected, within the shutdown time-out.
 func (a *App) drain(shutdown func(context.Context) error) {
 	a.draining.Store(true)
+	if a.proxy != nil {
+		a.proxy.endStreams()
+	}
 	timeout := a.options.ShutdownTimeout
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()

@@ -107,7 +107,7 @@ func (a *App) deleteSession(w http.ResponseWriter, r *http.Request) {
 		a.refuse(w, r, err)
 		return
 	}
-	http.SetCookie(w, a.cookies.expired(r))
+	http.SetCookie(w, a.cookies.expired(isSecure(r)))
 	w.WriteHeader(http.StatusNoContent)
 }
 

@@ -3,7 +3,6 @@ package web
 import (
 	"encoding/json"
 	"net/http"
-	"strings"
 
 	"github.com/seshd/seshd/session"
 )
@@ -68,11 +67,10 @@ func (a *App) reply(w http.ResponseWriter, r *http.Request, response string, dat
 // that reads ahead, and not by HEAD, which writes nothing anywhere.
 func onPurpose(page http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Cache-Control", "no-store")
-		addVary(w.Header(), "Cookie")
+		keepPrivate(w.Header())
 		switch {
 		case r.Method == http.MethodHead:
-		case strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch"), strings.Contains(r.Header.Get("Sec-Purpose"), "prerender"):
+		case readsAhead(r):
 			w.WriteHeader(http.StatusServiceUnavailable)
 		default:
 			page(w, r)

@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/seshd/seshd/session"
@@ -17,38 +18,64 @@ type visitor struct {
 
 // visit finds the visitor of a request, which may be a new one. Nothing is stored for it.
 func (a *App) visit(r *http.Request) (visitor, error) {
-	if token, issued, ok := a.cookies.open(r); ok {
-		handle, record, err := a.manager.Resolve(r.Context(), token, issued)
-		if err == nil {
-			handle.Agent = userAgent(r)
-			err := checkNamed(r, handle, record)
-			if err == nil && r.Method != http.MethodHead { // which writes nothing, nowhere
-				a.manager.Touch(handle, record)
-			}
-			return visitor{handle: handle, record: record}, err
+	v, err := a.known(r, isSecure(r))
+	switch {
+	case err == nil:
+		v.handle.Agent = userAgent(r)
+		err = checkNamed(r, v)
+		if err == nil && r.Method != http.MethodHead && !readsAhead(r) { // neither writes anything, nowhere
+			a.manager.Touch(v.handle, v.record)
 		}
-		if session.CodeOf(err) != session.NoSuchSession {
-			return visitor{}, err
-		}
-	}
-	token, handle := a.manager.Begin()
-	handle.Agent = userAgent(r)
-	if err := checkNamed(r, handle, nil); err != nil {
+		return v, err
+	case session.CodeOf(err) != session.NoSuchSession:
 		return visitor{}, err
 	}
-	cookie, err := a.cookies.seal(r, token, handle.Issued)
+	if v, err = a.newcomer(isSecure(r)); err == nil {
+		v.handle.Agent = userAgent(r)
+		err = checkNamed(r, v)
+	}
+	if err != nil {
+		return visitor{}, err
+	}
+	return v, nil
+}
+
+// known finds whom a request's cookie leads to, the one for HTTPS or the one for plain HTTP. It refuses a request
+// without a good one by NoSuchSession.
+func (a *App) known(r *http.Request, secure bool) (visitor, error) {
+	token, issued, ok := a.cookies.open(r, secure)
+	if !ok {
+		return visitor{}, session.Refuse(session.NoSuchSession, "the request has no good session cookie")
+	}
+	handle, record, err := a.manager.Resolve(r.Context(), token, issued)
+	if err != nil {
+		return visitor{}, err
+	}
+	return visitor{handle: handle, record: record}, nil
+}
+
+// newcomer is a new visitor. Nothing is stored for it.
+func (a *App) newcomer(secure bool) (visitor, error) {
+	token, handle := a.manager.Begin()
+	cookie, err := a.cookies.seal(secure, token, handle.Issued)
 	return visitor{handle: handle, cookie: cookie}, err
+}
+
+// readsAhead says whether a browser asks for a page that nobody has opened yet.
+func readsAhead(r *http.Request) bool {
+	purpose := r.Header.Get("Sec-Purpose")
+	return strings.Contains(purpose, "prefetch") || strings.Contains(purpose, "prerender")
 }
 
 // checkNamed refuses a request that names another session than its cookie leads to. One that was combined into it may
 // be named by whoever only reads.
-func checkNamed(r *http.Request, h session.Handle, record *session.Record) error {
+func checkNamed(r *http.Request, v visitor) error {
 	named := r.Header.Get("Session-Id")
-	if named == "" || named == h.ID.String() {
+	if named == "" || named == v.handle.ID.String() {
 		return nil
 	}
 	reads := r.Method == http.MethodGet || r.Method == http.MethodHead
-	if id, ok := session.ParseID(named); ok && reads && record.Continues(id) {
+	if id, ok := session.ParseID(named); ok && reads && v.record.Continues(id) {
 		return nil
 	}
 	return &refusal{code: otherSession, message: "the cookie leads to another session than Session-Id names: nothing was done"}
@@ -58,9 +85,14 @@ func checkNamed(r *http.Request, h session.Handle, record *session.Record) error
 func (v *visitor) welcome(header http.Header) {
 	if v.cookie != nil {
 		header.Add("Set-Cookie", v.cookie.String())
-		header.Set("Cache-Control", "no-store")
-		addVary(header, "Cookie")
+		keepPrivate(header)
 	}
+}
+
+// keepPrivate keeps an answer for one visitor out of every cache.
+func keepPrivate(header http.Header) {
+	header.Set("Cache-Control", "no-store")
+	addVary(header, "Cookie")
 }
 
 func addVary(header http.Header, name string) {

@@ -54,7 +54,7 @@ func TestARequestForAnotherSessionIsNoActivity(t *testing.T) {
 		{"GET", handle.ID.String(), http.StatusOK, true},
 	} {
 		r := httptest.NewRequest(test.method, "/session", nil)
-		cookie, err := app.cookies.seal(r, token, handle.Issued)
+		cookie, err := app.cookies.seal(false, token, handle.Issued)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -25,13 +25,16 @@ func banner(w io.Writer, c config, public net.Addr, color bool) {
 	host := browserHost(string(c.addr), public)
 	base := "http://" + host
 	var b strings.Builder
-	if c.tour {
+	switch {
+	case bool(c.tour):
 		fmt.Fprintf(&b, "  %s%s/live%s\n\n", bold, base, plain)
 		width := len(base) + len("/destroy-session")
 		for _, page := range tourPages {
 			fmt.Fprintf(&b, "  %-*s  %s%s%s\n", width, base+page.path, dim, page.does, plain)
 		}
-	} else {
+	case c.app.url != nil:
+		fmt.Fprintf(&b, "  %s%s/%s  %sthe app at %s%s\n\n", bold, base, plain, dim, c.app.url, plain)
+	default:
 		fmt.Fprintf(&b, "  %s%s/session%s\n\n", bold, base, plain)
 	}
 	fmt.Fprintf(&b, "  wscat -c ws://%s/ws\n", host)

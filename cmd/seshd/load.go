@@ -29,6 +29,7 @@ func load(flags *pflag.FlagSet, environ []string) (config, error) {
 		}
 	}
 	l.layer(defaults, func(string) string { return "" })
+	clear(l.origin) // from here on it has what was asked for
 
 	env, path := l.environment(environ)
 	if f := flags.Lookup(configFlag); f != nil && f.Changed {
@@ -48,12 +49,15 @@ func load(flags *pflag.FlagSet, environ []string) (config, error) {
 	l.layer(given, func(string) string { return "" })
 
 	c := l.parse()
+	if _, asked := l.origin[tourSetting]; !asked {
+		c.tour = tourByDefault(c)
+	}
 	return c, errors.Join(l.errs...)
 }
 
 type loader struct {
 	values   *koanf.Koanf
-	origin   map[string]string // where a value came from, if not a flag or the default
+	origin   map[string]string // of each value that was given: where it came from, if not a flag
 	variable map[string]string // setting to the variable that gave it
 	errs     []error
 }

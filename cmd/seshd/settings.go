@@ -30,6 +30,7 @@ type config struct {
 	maxMessageBytes   size
 	maxTabsPerSession count
 
+	app       appURL
 	tour      toggle
 	logFormat logFormat
 	logLevel  logLevel
@@ -44,7 +45,10 @@ type setting struct {
 	of     func(*config) value
 }
 
-const internalAddrSetting = "internal-addr"
+const (
+	internalAddrSetting = "internal-addr"
+	tourSetting         = "tour"
+)
 
 var settings = []setting{
 	{name: "addr", def: ":8000", usage: "public listener", of: func(c *config) value { return &c.addr }},
@@ -63,12 +67,17 @@ var settings = []setting{
 	{name: "max-keys", def: "1024", usage: "keys of one session; 0: no limit", of: func(c *config) value { return &c.maxKeys }},
 	{name: "max-message-bytes", def: "64KiB", usage: "one message of a tab; 0: no limit", of: func(c *config) value { return &c.maxMessageBytes }},
 	{name: "max-tabs-per-session", def: "64", usage: "tabs open at once on one session; 0: no limit", of: func(c *config) value { return &c.maxTabsPerSession }},
-	{name: "tour", def: "true", usage: "the routes of the tour (/, /cherries, /blueberries, /destroy-session) and the live view", of: func(c *config) value { return &c.tour }},
+	{name: "app", usage: "URL of your app, such as http://127.0.0.1:3000: what is not seshd's own is proxied to it", of: func(c *config) value { return &c.app }},
+	{name: tourSetting, def: "true", usage: "the routes of the tour (/, /cherries, /blueberries, /destroy-session) and the live view; off with --app unless asked for", of: func(c *config) value { return &c.tour }},
 	{name: "cookie-samesite", def: "lax", usage: "SameSite of the cookie; none needs HTTPS", of: func(c *config) value { return &c.sameSite }},
 	{name: "log-format", def: formatAuto, usage: "auto is text on a terminal, else json", of: func(c *config) value { return &c.logFormat }},
 	{name: "log-level", def: "info", usage: "debug, info, warn or error; debug shows each write", of: func(c *config) value { return &c.logLevel }},
 	{name: "shutdown-timeout", def: "25s", usage: "how long a stop may take to close the tabs", of: func(c *config) value { return &c.shutdownTimeout }},
 }
+
+// tourByDefault says whether a server that was not asked about the tour has it: it writes on GET, and its paths are those
+// that an app would have.
+func tourByDefault(c config) toggle { return c.app.url == nil }
 
 // configFlag names the YAML file. It is no setting: a file cannot name another one.
 const configFlag = "config"

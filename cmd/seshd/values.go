@@ -216,6 +216,27 @@ func (o *origins) setItems(items []string) error {
 	return nil
 }
 
+// appURL is where an app listens; none where there is no app.
+type appURL struct{ url *url.URL }
+
+func (*appURL) kind() string { return "URL" }
+
+func (a *appURL) set(text string) error {
+	if text == "" {
+		a.url = nil
+		return nil
+	}
+	u, err := url.Parse(text)
+	switch {
+	case err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "":
+		return errors.New("want http://host:port, such as http://127.0.0.1:3000")
+	case u.User != nil || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "":
+		return fmt.Errorf("want %s://%s and nothing else: paths reach the app as they come", u.Scheme, u.Host)
+	}
+	a.url = u
+	return nil
+}
+
 // errNoKey answers a secret that was meant to be there, say from a variable that was not set.
 var errNoKey = errors.New("it is empty: give a key (`seshd keygen` prints one), or leave it out to have one generated into --data")
 
