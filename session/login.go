@@ -3,6 +3,9 @@ package session
 import (
 	"context"
 	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // MaxUserBytes bounds the name of a user: long enough for a UUID, an address or a URN.
@@ -34,10 +37,18 @@ type Combined struct {
 	How How    `json:"how"`
 }
 
+// CheckUser says whether a text can be an app's name of a user. It goes into headers and logs.
+func CheckUser(user string) error {
+	if user == "" || len(user) > MaxUserBytes || !utf8.ValidString(user) || strings.ContainsFunc(user, unicode.IsControl) {
+		return Refuse(BadRequest, "a user is named by 1 to %d bytes of UTF-8 without control characters", MaxUserBytes)
+	}
+	return nil
+}
+
 // Check refuses a login that makes no sense.
 func (l Login) Check() error {
-	if l.User == "" || len(l.User) > MaxUserBytes {
-		return Refuse(BadRequest, `"user" is the app's name of the user, 1 to %d bytes`, MaxUserBytes)
+	if err := CheckUser(l.User); err != nil {
+		return err
 	}
 	for key, how := range l.Combine {
 		if err := CheckKey(key); err != nil {

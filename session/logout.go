@@ -45,7 +45,10 @@ func (m *Manager) Rotate(ctx context.Context, h Handle) (LoggedInto, error) {
 			d.Seen = now
 			next.relist(append(current.without(h.Device), d), now)
 			next.touch(fresh, now, m.timing)
-			into.Record = &next
+			into.Record, into.Kept = &next, []string{}
+			for _, e := range next.State.Entries {
+				into.Kept = append(into.Kept, e.Key)
+			}
 			return &next, nil
 		},
 	})

@@ -131,6 +131,8 @@ func (s Step) Lives(now time.Time) []Life {
 		life.Cause = Created
 	case left:
 		life.Cause = LoggedOut
+	case s.Cause == LoggedOut && s.After != nil:
+		return s.leavers(life)
 	case s.Cause.replaces() && s.After != nil:
 		life.Device = s.arrived().ID
 	}
@@ -139,6 +141,15 @@ func (s Step) Lives(now time.Time) []Life {
 		return []Life{created, life}
 	}
 	return []Life{life}
+}
+
+// leavers makes a line for each device that was logged out of a session that goes on.
+func (s Step) leavers(life Life) (lives []Life) {
+	for _, d := range s.gone() {
+		life.Device = d.ID
+		lives = append(lives, life)
+	}
+	return lives
 }
 
 // arrived is the device that was not listed before.

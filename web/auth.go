@@ -20,7 +20,7 @@ func (a *App) auth(w http.ResponseWriter, r *http.Request) {
 		}
 		identify(w.Header(), &v)
 	case session.CodeOf(err) == session.NoSuchSession:
-		if v, err = a.newcomer(relayedOverHTTPS(r)); err == nil {
+		if v, err = a.newcomer(a.relayedOverHTTPS(r)); err == nil {
 			v.welcome(w.Header())
 		}
 	case session.CodeOf(err) == session.StaleCookie:

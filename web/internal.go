@@ -18,7 +18,7 @@ import (
 const readyWait = 900 * time.Millisecond
 
 // Internal returns the handler of the internal listener: health, metrics and the question of proxies for everybody who
-// reaches it, profiles for holders of an API key; not the command line, which may hold secrets.
+// reaches it, the server API and profiles for holders of an API key; not the command line, which may hold secrets.
 func (a *App) Internal() http.Handler {
 	router := mux.NewRouter()
 	router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -30,13 +30,21 @@ func (a *App) Internal() http.Handler {
 	router.HandleFunc("/auth", a.auth) // some proxies ask by the method of the request that they ask about
 	router.Handle("/metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{})).Methods("GET", "HEAD")
 
+	api := a.serverAPI()
+	routes := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/v1/") { // with paths as they came: a user's name may hold any character
+			api.ServeHTTP(w, r)
+			return
+		}
+		router.ServeHTTP(w, r)
+	})
 	profiles := router.PathPrefix("/debug/pprof/").Subrouter()
 	profiles.Use(a.withKey)
 	profiles.HandleFunc("/profile", pprof.Profile)
 	profiles.HandleFunc("/symbol", pprof.Symbol)
 	profiles.HandleFunc("/trace", pprof.Trace)
 	profiles.PathPrefix("/").HandlerFunc(pprof.Index)
-	return router
+	return routes
 }
 
 // ready says whether the public listener accepts and the store answers.

@@ -108,6 +108,9 @@ func (a *App) deleteSession(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	http.SetCookie(w, a.cookies.expired(isSecure(r)))
+	if r.URL.Query().Get("clear_site_data") == "true" {
+		clearSiteData(w.Header())
+	}
 	w.WriteHeader(http.StatusNoContent)
 }
 
@@ -167,34 +170,43 @@ func (a *App) mutate(w http.ResponseWriter, r *http.Request, read func() (sessio
 		return
 	}
 	m, err := read()
+	a.apply(w, r, v, m, session.ByHTTP, err)
+}
+
+// apply applies a mutation, unless it could not be read, and answers it.
+func (a *App) apply(w http.ResponseWriter, r *http.Request, v visitor, m session.Mutation, by session.Source, err error) {
 	var sender session.SenderID
 	if err == nil {
 		sender, err = conditions(r, &v, &m)
 	}
 	var result session.Result
 	if err == nil {
-		result, err = a.manager.Apply(r.Context(), session.Submission{Handle: v.handle, By: session.ByHTTP, Sender: sender, Mutation: &m})
+		result, err = a.manager.Apply(r.Context(), session.Submission{Handle: v.handle, By: by, Sender: sender, Mutation: &m})
 	}
 	if err != nil {
 		a.refuse(w, r, err)
 		return
 	}
+	visible := a.manager.Visible
+	if by == session.ByAPI {
+		visible = nil
+	}
 	v.welcome(w.Header())
 	w.Header().Set("Content-Type", typeJSON)
 	w.Header().Set("ETag", etag(v.handle.ID, result.State.Version))
-	w.Write(a.answer(v.handle.ID, &m, result))
+	w.Write(outcome(v.handle.ID, &m, result, visible))
 }
 
-// answer is what a mutation did, as far as a browser may see it.
-func (a *App) answer(id session.ID, m *session.Mutation, result session.Result) []byte {
+// outcome is what a mutation did, as far as its sender may see it.
+func outcome(id session.ID, m *session.Mutation, result session.Result, visible func(string) bool) []byte {
 	set, deleted := m.Outcome(result.Before, result.State)
 	b := append([]byte(`{"id":"`), id.String()...)
 	b = append(b, `","version":`...)
 	b = strconv.AppendUint(b, result.State.Version, 10)
 	b = append(b, `,"set":`...)
-	b = session.AppendEntries(b, set, a.manager.Visible)
+	b = session.AppendEntries(b, set, visible)
 	b = append(b, `,"delete":`...)
-	b = session.AppendKeys(b, deleted, a.manager.Visible)
+	b = session.AppendKeys(b, deleted, visible)
 	if result.Duplicate {
 		b = append(b, `,"duplicate":true`...)
 	}

@@ -108,35 +108,42 @@ type sessionKey struct{}
 
 // request is the session of one request in the hands of the program's own handlers, found when it is first asked for.
 type request struct {
-	app  *App
-	w    http.ResponseWriter
-	once sync.Once
-	s    *session.Session
+	app *App
+	w   http.ResponseWriter
+	in  *http.Request
+
+	once    sync.Once
+	visitor visitor
+	err     error
 }
 
 // WithSession lets the handlers behind it use Session. The App's own Router has it already.
 func (a *App) WithSession(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		ctx := context.WithValue(r.Context(), sessionKey{}, &request{app: a, w: w})
+		ctx := context.WithValue(r.Context(), sessionKey{}, &request{app: a, w: w, in: r})
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
+}
+
+func requestOf(r *http.Request) *request {
+	req, ok := r.Context().Value(sessionKey{}).(*request)
+	if !ok {
+		panic("web: no session outside WithSession: route the handler by App, or wrap it")
+	}
+	req.once.Do(func() {
+		if req.visitor, req.err = req.app.visit(req.in); req.err == nil {
+			req.visitor.welcome(req.w.Header())
+		}
+	})
+	return req
 }
 
 // Session returns the visitor's session; it must be called before the response is begun, since it may set the cookie.
 // Where the session cannot be found, or its request names another one, every call on it returns the error.
 func Session(r *http.Request) *session.Session {
-	req, ok := r.Context().Value(sessionKey{}).(*request)
-	if !ok {
-		panic("web: Session outside WithSession: route the handler by App, or wrap it")
+	req := requestOf(r)
+	if req.err != nil {
+		return session.Broken(req.err)
 	}
-	req.once.Do(func() {
-		v, err := req.app.visit(r)
-		if err != nil {
-			req.s = session.Broken(err)
-			return
-		}
-		v.welcome(req.w.Header())
-		req.s = req.app.manager.Session(v.handle)
-	})
-	return req.s
+	return req.app.manager.Session(req.visitor.handle)
 }
