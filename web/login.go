@@ -23,7 +23,7 @@ func Login(r *http.Request, l session.Login) (session.LoggedInto, error) {
 	if err != nil {
 		return into, err
 	}
-	req.visitor = visitor{handle: into.Handle, record: into.Record, cookie: cookie}
+	req.become(visitor{handle: into.Handle, record: into.Record, cookie: cookie})
 	req.setCookie(cookie)
 	return into, nil
 }

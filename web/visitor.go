@@ -114,6 +114,7 @@ type request struct {
 
 	once    sync.Once
 	visitor visitor
+	session *session.Session
 	err     error
 }
 
@@ -131,19 +132,21 @@ func requestOf(r *http.Request) *request {
 		panic("web: no session outside WithSession: route the handler by App, or wrap it")
 	}
 	req.once.Do(func() {
-		if req.visitor, req.err = req.app.visit(req.in); req.err == nil {
-			req.visitor.welcome(req.w.Header())
+		v, err := req.app.visit(req.in)
+		if req.err = err; err != nil {
+			req.session = session.Broken(err)
+			return
 		}
+		v.welcome(req.w.Header())
+		req.become(v)
 	})
 	return req
 }
 
+func (req *request) become(v visitor) {
+	req.visitor, req.session = v, req.app.manager.Session(v.handle)
+}
+
 // Session returns the visitor's session; it must be called before the response is begun, since it may set the cookie.
 // Where the session cannot be found, or its request names another one, every call on it returns the error.
-func Session(r *http.Request) *session.Session {
-	req := requestOf(r)
-	if req.err != nil {
-		return session.Broken(req.err)
-	}
-	return req.app.manager.Session(req.visitor.handle)
-}
+func Session(r *http.Request) *session.Session { return requestOf(r).session }
