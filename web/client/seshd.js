@@ -129,7 +129,8 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
   const answer = (frame) => {
     // In order: without an id it is for the oldest.
     const i = frame.id ? pending.findIndex((p) => p.id == frame.id) : 0;
-    if (i < 0 || i >= sent) return;
+    // The cookie was replaced: the socket ends, and this one goes out on the next.
+    if (i < 0 || i >= sent || frame.code == "stale_cookie") return;
     const [p] = pending.splice(i, 1);
     sent--;
     if (frame.type == "ok") {
@@ -180,7 +181,8 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
     drop();
     if (code >= 4400 && code < 4500) return stop(bye?.code, bye?.message);
     if (code == 4002 || code == 4003) ask = true;
-    if (code >= 4200) attempt = Math.max(attempt, 3);
+    // A new cookie is on its way and soon here.
+    if (code >= 4200 && bye?.code != "stale_cookie") attempt = Math.max(attempt, 3);
     timer = setTimeout(connect, Math.random() * Math.min(20e3, 500 * 2 ** attempt++));
     become("offline");
     show();

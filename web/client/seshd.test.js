@@ -276,6 +276,25 @@ test("a session that continues ours keeps the queue", async () => {
   assert.deepEqual(s.getSnapshot().data, { cart: 3, fruit: "cherries" });
 });
 
+test("a login: what the old cookie could not write goes out on a later socket, under its id", async () => {
+  const { s, net } = await live({ cart: {} });
+  mock.method(Math, "random", () => 0.999);
+  const written = s.merge({ cart: { cherries: 1 } });
+  net.socket.tell({ type: "error", id: 1, code: "stale_cookie", message: "" });
+  assert.deepEqual([s.getSnapshot().pending, s.getSnapshot().data.cart], [1, { cherries: 1 }]);
+  net.socket.hangUp(4001, { code: "rotated", into: OTHER });
+  await reconnect(500);
+  net.socket.hangUp(4253, { code: "stale_cookie" }); // the new cookie is not here yet
+  await reconnect(1000);
+  assert.equal(net.sockets.length, 3);
+  net.socket.tell(sessionFrame({ id: OTHER, continues: ID, version: 9, data: { cart: { plums: 2 } } }));
+  assert.deepEqual(net.socket.lines, [{ merge: { cart: { cherries: 1 } }, id: 1 }]);
+  net.socket.tell({ type: "change", from: 9, version: 10, set: { cart: { plums: 2, cherries: 1 } }, delete: [] });
+  ok(net.socket, 1, 10);
+  assert.deepEqual(await written, { version: 10 });
+  assert.deepEqual([s.id, s.getSnapshot().data], [OTHER, { cart: { plums: 2, cherries: 1 } }]);
+});
+
 test("4002 and 4003 fetch a session first, naming the old one", async () => {
   for (const closed of [4002, 4003]) {
     const { s, net } = await live({ old: 1 });
