@@ -120,7 +120,8 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
   };
 
   const pump = () => {
-    while (status == "live" && sent < pending.length && sent < MAX_IN_FLIGHT) {
+    // A socket that closes (2, 3) only grumbles.
+    while (status == "live" && !(socket.readyState > 1) && sent < pending.length && sent < MAX_IN_FLIGHT) {
       const p = pending[sent++];
       p.id ??= ++lastId;
       socket.send(JSON.stringify({ ...p.mutation, id: p.id }));
