@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
@@ -26,17 +27,18 @@ const (
 
 // Options tune an App; the zero value is good with a store that keeps secrets, such as the embedded one.
 type Options struct {
-	Secrets         []string      // cookie keys, the newest first, each of at least MinSecretBytes; nil: the store's own
-	APIKeys         []string      // keys of the internal listener; nil: nobody gets at what needs one
-	AllowedOrigins  []string      // other origins whose pages may use the session, scheme included
-	RequireOrigin   bool          // refuse WebSockets without Origin, which come from terminals and not from browsers
-	SameSite        http.SameSite // of the cookie; 0: Lax
-	Tour            bool          // the four routes of the tour, which write on GET, and the live session view
-	App             *url.URL      // where what neither seshd nor the Router owns is proxied to, such as http://127.0.0.1:3000; nil: nowhere
-	CloseIdleTabs   bool          // an open tab does not keep its session alive
-	MaxMessageBytes int           // of a frame or a body; 0: DefaultMaxMessageBytes, negative: no limit
-	ShutdownTimeout time.Duration // 0: DefaultShutdownTimeout
-	Logger          *slog.Logger  // nil: slog.Default()
+	Secrets         []string       // cookie keys, the newest first, each of at least MinSecretBytes; nil: the store's own
+	APIKeys         []string       // keys of the internal listener; nil: nobody gets at what needs one
+	TrustedProxies  []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto are believed; nil: nobody's
+	AllowedOrigins  []string       // other origins whose pages may use the session, scheme included
+	RequireOrigin   bool           // refuse WebSockets without Origin, which come from terminals and not from browsers
+	SameSite        http.SameSite  // of the cookie; 0: Lax
+	Tour            bool           // the four routes of the tour, which write on GET, and the live session view
+	App             *url.URL       // where what neither seshd nor the Router owns is proxied to, such as http://127.0.0.1:3000; nil: nowhere
+	CloseIdleTabs   bool           // an open tab does not keep its session alive
+	MaxMessageBytes int            // of a frame or a body; 0: DefaultMaxMessageBytes, negative: no limit
+	ShutdownTimeout time.Duration  // 0: DefaultShutdownTimeout
+	Logger          *slog.Logger   // nil: slog.Default()
 }
 
 // App serves sessions. Its embedded Router is free for the program's own routes, whose handlers find the visitor's session by
@@ -59,6 +61,7 @@ type App struct {
 	pinger   pinger
 	pongWait time.Duration // shorter in tests
 	draining atomic.Bool
+	unheard  reminder // of a proxy that is not trusted
 
 	stop    context.CancelFunc // of the App's own work
 	working sync.WaitGroup
@@ -152,7 +155,9 @@ func (a *App) route() {
 }
 
 // ServeHTTP serves what seshd owns, by Router what the program added, and by Options.App the rest.
-func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.routes.ServeHTTP(w, r) }
+func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	a.routes.ServeHTTP(w, a.identify(r))
+}
 
 // passOn gives the program's Router, or else the app behind, what seshd does not own; below /session that is nothing.
 func (a *App) passOn(w http.ResponseWriter, r *http.Request) {

@@ -118,5 +118,3 @@ func cookieNameFor(secure bool) string {
 	}
 	return cookieName
 }
-
-func isSecure(r *http.Request) bool { return r.TLS != nil }
