@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -36,6 +37,8 @@ type Options struct {
 	Tour            bool           // the four routes of the tour, which write on GET, and the live session view
 	App             *url.URL       // where what neither seshd nor the Router owns is proxied to, such as http://127.0.0.1:3000; nil: nowhere
 	CloseIdleTabs   bool           // an open tab does not keep its session alive
+	TLS             *tls.Config    // of the public listener of Serve and Run; nil: plain HTTP
+	MaxConnections  int            // of the public listener of Serve and Run; 0: no limit
 	MaxMessageBytes int            // of a frame or a body; 0: DefaultMaxMessageBytes, negative: no limit
 	ShutdownTimeout time.Duration  // 0: DefaultShutdownTimeout
 	Logger          *slog.Logger   // nil: slog.Default()
@@ -156,7 +159,13 @@ func (a *App) route() {
 
 // ServeHTTP serves what seshd owns, by Router what the program added, and by Options.App the rest.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	a.routes.ServeHTTP(w, a.identify(r))
+	r = a.identify(r)
+	if err := surplus(r); err != nil && !opensTab(r) {
+		w.Header().Set("Connection", "close")
+		a.refuse(w, r, err)
+		return
+	}
+	a.routes.ServeHTTP(w, r)
 }
 
 // passOn gives the program's Router, or else the app behind, what seshd does not own; below /session that is nothing.

@@ -57,6 +57,9 @@ func (a *App) connect(w http.ResponseWriter, r *http.Request) {
 
 // caller says who connects: the owner of a ticket, else of the cookie, else a new visitor.
 func (a *App) caller(r *http.Request) (v visitor, sender session.SenderID, err error) {
+	if err := surplus(r); err != nil {
+		return v, sender, err
+	}
 	query := r.URL.Query()
 	if client := query.Get("client"); client != "" {
 		if sender, err = session.ParseSender(client); err != nil {

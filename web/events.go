@@ -13,7 +13,8 @@ import (
 const (
 	transportE = "events"
 
-	// heartbeat is how often an event stream says that it is alive: below the 30 s after which many proxies give up.
+	// heartbeat is how often an event stream says that it is alive: below the 30 s after which many proxies give up, and below
+	// writeWait, since over HTTP/2 the deadline of a write that is done ends the stream all the same.
 	heartbeat = 25 * time.Second
 )
 

@@ -102,7 +102,7 @@ func (a *App) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	log := a.log.With("method", r.Method, "path", r.URL.Path, "status", status, "code", code)
 	switch {
-	case status >= http.StatusInternalServerError && code != hub.Restarting.Code:
+	case status >= http.StatusInternalServerError && !meant(err):
 		log.Error("request failed", "error", err)
 	case code == notFound: // browsers ask for icons, and scanners for everything
 		log.Debug("request refused", "reason", message)
@@ -123,6 +123,15 @@ func writeProblem(w http.ResponseWriter, r *http.Request, p problem) {
 	if r.Method != http.MethodHead {
 		writeJSON(w, p)
 	}
+}
+
+// meant tells a refusal that is ours to give, such as of one connection too many, from a fault.
+func meant(err error) bool {
+	var (
+		outside *refusal
+		bye     *hub.Bye
+	)
+	return errors.As(err, &outside) || errors.As(err, &bye)
 }
 
 // writeJSON writes v as one line. A client that went away needs no answer.

@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"log/slog"
 	"net"
@@ -34,8 +33,9 @@ func (a *App) Run(ctx context.Context, addr string) error {
 // ready, finishes the writes under way, and sends the tabs away, spread over at most the shutdown time-out. It
 // returns as soon as all have gone, nil after a drain. An App serves once. The Manager is left to its owner.
 func (a *App) Serve(ctx context.Context, public, internal net.Listener) error {
-	servers := []*http.Server{a.server(a)}
-	listeners := []net.Listener{public}
+	outer := a.server(a)
+	outer.TLSConfig = a.options.TLS
+	servers, listeners := []*http.Server{outer}, []net.Listener{a.limited(public)}
 	if internal != nil {
 		inner := a.server(a.Internal())
 		inner.WriteTimeout = 0 // profiles take as long as was asked for
@@ -45,7 +45,7 @@ func (a *App) Serve(ctx context.Context, public, internal net.Listener) error {
 	var serving sync.WaitGroup
 	for i, s := range servers {
 		serving.Go(func() {
-			if err := s.Serve(listeners[i]); !errors.Is(err, http.ErrServerClosed) {
+			if err := serve(s, listeners[i]); !errors.Is(err, http.ErrServerClosed) {
 				failed <- err
 			}
 		})
@@ -61,6 +61,14 @@ func (a *App) Serve(ctx context.Context, public, internal net.Listener) error {
 	}
 	serving.Wait()
 	return err
+}
+
+// serve serves over TLS where the server has a configuration of it.
+func serve(s *http.Server, l net.Listener) error {
+	if s.TLSConfig != nil {
+		return s.ServeTLS(l, "", "")
+	}
+	return s.Serve(l)
 }
 
 // Close is for a program that serves the App by a server of its own: it sends the tabs away as Serve does at its end, and stops
@@ -93,7 +101,7 @@ func (a *App) server(handler http.Handler) *http.Server {
 		MaxHeaderBytes:    maxHeaders,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			boundSendBuffer(c)
-			return ctx
+			return withSurplus(ctx, c)
 		},
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelInfo),
 	}
@@ -104,11 +112,23 @@ func (a *App) server(handler http.Handler) *http.Server {
 const sendBuffer = 64 << 10
 
 func boundSendBuffer(c net.Conn) {
-	if wrapped, ok := c.(*tls.Conn); ok {
-		c = wrapped.NetConn()
-	}
-	if tcp, ok := c.(*net.TCPConn); ok {
+	if tcp, ok := underlying[*net.TCPConn](c); ok {
 		_ = tcp.SetWriteBuffer(sendBuffer) // only a wish: a connection that cannot have it works all the same
+	}
+}
+
+// underlying finds a kind of connection in what is wrapped around it.
+func underlying[T net.Conn](c net.Conn) (T, bool) {
+	for {
+		if found, ok := c.(T); ok {
+			return found, true
+		}
+		wrapper, ok := c.(interface{ NetConn() net.Conn })
+		if !ok {
+			var none T
+			return none, false
+		}
+		c = wrapper.NetConn()
 	}
 }
 

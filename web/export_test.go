@@ -1,0 +1,4 @@
+package web
+
+// SurplusRoom is for the tests from outside.
+const SurplusRoom = surplusRoom
