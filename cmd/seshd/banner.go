@@ -23,7 +23,10 @@ func banner(w io.Writer, c config, public net.Addr, color bool) {
 		bold, dim, plain = "\x1b[1m", "\x1b[2m", "\x1b[0m"
 	}
 	host := browserHost(string(c.addr), public)
-	base := "http://" + host
+	base, socket := "http://"+host, "ws://"+host
+	if c.tlsCert != "" {
+		base, socket = "https://"+host, "wss://"+host
+	}
 	var b strings.Builder
 	switch {
 	case bool(c.tour):
@@ -37,7 +40,7 @@ func banner(w io.Writer, c config, public net.Addr, color bool) {
 	default:
 		fmt.Fprintf(&b, "  %s%s/session%s\n\n", bold, base, plain)
 	}
-	fmt.Fprintf(&b, "  wscat -c ws://%s/ws\n", host)
+	fmt.Fprintf(&b, "  wscat -c %s/ws\n", socket)
 	data := string(c.data)
 	if absolute, err := filepath.Abs(data); err == nil {
 		data = absolute

@@ -28,6 +28,9 @@ func newServe(environ []string) *cobra.Command {
 		Args:  noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			c, err := load(cmd.Flags(), environ)
+			if err == nil {
+				err = c.clashes()
+			}
 			if err != nil {
 				return err
 			}
@@ -71,6 +74,10 @@ func serve(ctx context.Context, c config, stdout, stderr io.Writer) error {
 
 // serveOn wires listeners, store, sessions and web. It calls ready when connections are taken.
 func serveOn(ctx context.Context, c config, log *slog.Logger, ready func(public, internal net.Listener)) (err error) {
+	tlsConfig, err := tlsConfig(c, log)
+	if err != nil {
+		return err
+	}
 	public, internal, err := listen(ctx, c)
 	if err != nil {
 		return err
@@ -111,11 +118,14 @@ func serveOn(ctx context.Context, c config, log *slog.Logger, ready func(public,
 	app := web.New(manager, web.Options{
 		Secrets:         c.secretKeys,
 		APIKeys:         c.apiKeys,
+		TrustedProxies:  c.trustedProxies,
 		AllowedOrigins:  c.allowedOrigins,
 		RequireOrigin:   bool(c.requireOrigin),
 		SameSite:        http.SameSite(c.sameSite),
 		App:             c.app.url,
 		Tour:            bool(c.tour),
+		TLS:             tlsConfig,
+		MaxConnections:  int(c.maxConnections),
 		MaxMessageBytes: c.maxMessageBytes.limit(),
 		CloseIdleTabs:   !bool(c.openTabKeepsAlive),
 		ShutdownTimeout: time.Duration(c.shutdownTimeout),

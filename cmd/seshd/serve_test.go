@@ -38,6 +38,12 @@ func TestBannerBeginsWithTheLiveView(t *testing.T) {
 	if text := b.String(); strings.Contains(text, "/live") || strings.Contains(text, "/cherries") || strings.Contains(text, "\x1b") {
 		t.Errorf("shows pages that are off, or colour:\n%s", text)
 	}
+
+	b.Reset()
+	banner(&b, config{addr: ":0", tlsCert: "cert.pem", tlsKey: "key.pem", tour: true}, port, false)
+	if text := b.String(); !strings.Contains(text, "https://localhost:40123/live\n") || !strings.Contains(text, "wscat -c wss://localhost:40123/ws\n") || strings.Contains(text, "http:") {
+		t.Errorf("shows plain addresses with TLS:\n%s", text)
+	}
 }
 
 func TestBrowserHost(t *testing.T) {

@@ -24,11 +24,15 @@ type config struct {
 	tabWrite       globs
 	allowedOrigins origins
 	requireOrigin  toggle
+	trustedProxies proxies
+	tlsCert        optionalFile
+	tlsKey         optionalFile
 
 	maxSessionBytes   size
 	maxKeys           count
 	maxMessageBytes   size
 	maxTabsPerSession count
+	maxConnections    count
 
 	app       appURL
 	tour      toggle
@@ -45,8 +49,11 @@ type setting struct {
 	of     func(*config) value
 }
 
+// The settings that code names beside their row.
 const (
 	internalAddrSetting = "internal-addr"
+	tlsCertSetting      = "tls-cert"
+	tlsKeySetting       = "tls-key"
 	tourSetting         = "tour"
 )
 
@@ -63,21 +70,25 @@ var settings = []setting{
 	{name: "tab-write", def: "*", usage: "keys that tabs may write", of: func(c *config) value { return &c.tabWrite }},
 	{name: "allowed-origins", usage: "other origins whose pages may connect, such as https://shop.example (default: the same host only)", of: func(c *config) value { return &c.allowedOrigins }},
 	{name: "require-origin", def: "false", usage: "refuse connections without an Origin, such as a terminal's", of: func(c *config) value { return &c.requireOrigin }},
+	{name: "trusted-proxies", usage: "addresses or ranges whose X-Forwarded-For and X-Forwarded-Proto are believed, such as 10.0.0.0/8 (default: none)", of: func(c *config) value { return &c.trustedProxies }},
+	{name: tlsCertSetting, usage: "certificate chain, PEM: the public listener speaks HTTPS; read again when it changes", of: func(c *config) value { return &c.tlsCert }},
+	{name: tlsKeySetting, usage: "its private key, PEM", of: func(c *config) value { return &c.tlsKey }},
 	{name: "max-session-bytes", def: "64KiB", usage: "keys and values of one session; 0: no limit", of: func(c *config) value { return &c.maxSessionBytes }},
 	{name: "max-keys", def: "1024", usage: "keys of one session; 0: no limit", of: func(c *config) value { return &c.maxKeys }},
 	{name: "max-message-bytes", def: "64KiB", usage: "one message of a tab; 0: no limit", of: func(c *config) value { return &c.maxMessageBytes }},
 	{name: "max-tabs-per-session", def: "64", usage: "tabs open at once on one session; 0: no limit", of: func(c *config) value { return &c.maxTabsPerSession }},
+	{name: "max-connections", def: "0", usage: "connections of the public listener; 0: no limit", of: func(c *config) value { return &c.maxConnections }},
 	{name: "app", usage: "URL of your app, such as http://127.0.0.1:3000: what is not seshd's own is proxied to it", of: func(c *config) value { return &c.app }},
-	{name: tourSetting, def: "true", usage: "the routes of the tour (/, /cherries, /blueberries, /destroy-session) and the live view; off with --app unless asked for", of: func(c *config) value { return &c.tour }},
+	{name: tourSetting, def: "true", usage: "the routes of the tour (/, /cherries, /blueberries, /destroy-session) and the live view; off with --app or TLS unless asked for", of: func(c *config) value { return &c.tour }},
 	{name: "cookie-samesite", def: "lax", usage: "SameSite of the cookie; none needs HTTPS", of: func(c *config) value { return &c.sameSite }},
 	{name: "log-format", def: formatAuto, usage: "auto is text on a terminal, else json", of: func(c *config) value { return &c.logFormat }},
 	{name: "log-level", def: "info", usage: "debug, info, warn or error; debug shows each write", of: func(c *config) value { return &c.logLevel }},
 	{name: "shutdown-timeout", def: "25s", usage: "how long a stop may take to close the tabs", of: func(c *config) value { return &c.shutdownTimeout }},
 }
 
-// tourByDefault says whether a server that was not asked about the tour has it: it writes on GET, and its paths are those
-// that an app would have.
-func tourByDefault(c config) toggle { return c.app.url == nil }
+// tourByDefault says whether a server that was not asked about the tour has it: it writes on GET, which is for a server of
+// one's own, and its paths are those that an app would have.
+func tourByDefault(c config) toggle { return c.app.url == nil && c.tlsCert == "" }
 
 // configFlag names the YAML file. It is no setting: a file cannot name another one.
 const configFlag = "config"

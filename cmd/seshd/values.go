@@ -84,6 +84,16 @@ func (d *directory) set(text string) error {
 	return nil
 }
 
+// optionalFile is the path of a file that is read by whoever needs it.
+type optionalFile string
+
+func (*optionalFile) kind() string { return "file" }
+
+func (f *optionalFile) set(text string) error {
+	*f = optionalFile(text)
+	return nil
+}
+
 type toggle bool
 
 func (*toggle) kind() string { return "bool" }

@@ -1,0 +1,24 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// clashes says which settings do not go together. Only a server asks: other commands may see a part of its settings.
+func (c *config) clashes() error {
+	var errs []error
+	if (c.tlsCert == "") != (c.tlsKey == "") {
+		have, lacks := tlsCertSetting, tlsKeySetting
+		if c.tlsCert == "" {
+			have, lacks = lacks, have
+		}
+		errs = append(errs, fmt.Errorf("--%s is set and --%s is not: TLS needs the certificate and its private key, give both or none", have, lacks))
+	}
+	if http.SameSite(c.sameSite) == http.SameSiteNoneMode && c.tlsCert == "" && c.tlsKey == "" && len(c.trustedProxies) == 0 {
+		errs = append(errs, errors.New("--cookie-samesite=none needs HTTPS, since browsers drop such a cookie where it is not Secure: "+
+			"give --"+tlsCertSetting+" and --"+tlsKeySetting+", or name the proxy that speaks HTTPS in --trusted-proxies"))
+	}
+	return errors.Join(errs...)
+}
