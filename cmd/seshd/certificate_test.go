@@ -170,3 +170,34 @@ func TestAPairThatCannotBeServedIsRefusedAtTheStart(t *testing.T) {
 		t.Errorf("no such file: %v", err)
 	}
 }
+
+func TestAServerRenewsItsCertificateWhileItRuns(t *testing.T) {
+	cherry, plum := newTestPair(t, "cherry"), newTestPair(t, "plum")
+	files := newCertFiles(t, cherry)
+	p := start(t, t.TempDir(), files.flags()...)
+	name := func() string {
+		t.Helper()
+		c, err := tls.Dial("tcp", p.addr, trusting(cherry, plum))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		return c.ConnectionState().PeerCertificates[0].Subject.CommonName
+	}
+	if got := name(); got != "cherry" {
+		t.Fatalf("%s is served", got)
+	}
+	files.write(t, plum)
+	for began := time.Now(); name() != "plum"; {
+		if time.Since(began) > patience {
+			t.Fatal("the new certificate is never served")
+		}
+	}
+	if err := health(t.Context(), p.internal); err != nil { // the internal listener is plain
+		t.Error(err)
+	}
+	if c, err := tls.Dial("tcp", p.addr, &tls.Config{RootCAs: trusting(plum).RootCAs, MaxVersion: tls.VersionTLS11}); err == nil {
+		c.Close()
+		t.Error("TLS 1.1 is spoken")
+	}
+}
