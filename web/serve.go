@@ -34,7 +34,7 @@ func (a *App) Run(ctx context.Context, addr string) error {
 // returns as soon as all have gone, nil after a drain. An App serves once. The Manager is left to its owner.
 func (a *App) Serve(ctx context.Context, public, internal net.Listener) error {
 	outer := a.server(a)
-	outer.TLSConfig = a.options.TLS
+	outer.TLSConfig = a.options.TLS.Clone() // net/http adds to it
 	servers, listeners := []*http.Server{outer}, []net.Listener{a.limited(public)}
 	if internal != nil {
 		inner := a.server(a.Internal())
