@@ -159,7 +159,7 @@ func (a *App) route() {
 
 // ServeHTTP serves what seshd owns, by Router what the program added, and by Options.App the rest.
 func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	r = a.identify(r)
+	r = a.withPeer(r)
 	if err := surplus(r); err != nil && !opensTab(r) {
 		w.Header().Set("Connection", "close")
 		a.refuse(w, r, err)

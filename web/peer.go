@@ -18,8 +18,8 @@ type peer struct {
 
 type peerKey struct{}
 
-// identify finds out once who a request comes from, and keeps that in its context.
-func (a *App) identify(r *http.Request) *http.Request {
+// withPeer finds out once who a request comes from, and keeps that in its context.
+func (a *App) withPeer(r *http.Request) *http.Request {
 	if _, known := r.Context().Value(peerKey{}).(peer); known {
 		return r
 	}

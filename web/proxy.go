@@ -114,6 +114,9 @@ func (p *passage) rewrite(r *httputil.ProxyRequest) {
 	removeOurs(out.Header)
 	removeOurs(out.Trailer)
 	r.SetXForwarded()
+	if addr := clientAddr(p.in); addr.IsValid() { // not the proxy before us
+		out.Header.Set("X-Forwarded-For", addr.String())
+	}
 	if p.secure { // perhaps by the word of a proxy
 		out.Header.Set("X-Forwarded-Proto", "https")
 	}

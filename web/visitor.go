@@ -121,7 +121,7 @@ type request struct {
 // WithSession lets the handlers behind it use Session. The App's own Router has it already.
 func (a *App) WithSession(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r = a.identify(r)
+		r = a.withPeer(r)
 		ctx := context.WithValue(r.Context(), sessionKey{}, &request{app: a, w: w, in: r})
 		next.ServeHTTP(w, r.WithContext(ctx))
 	})
