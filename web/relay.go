@@ -15,7 +15,7 @@ func (a *App) relayedVisit(r *http.Request) (visitor, error) {
 // nothing. Only HTTPS sites have a __Host- cookie, so one of these tells it where the relayer does not.
 func (a *App) relayedOverHTTPS(r *http.Request) bool {
 	proto, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",") // the browser's own stands first
-	return strings.EqualFold(strings.TrimSpace(proto), "https") || len(r.CookiesNamed(secureCookieName)) > 0
+	return a.options.TLS != nil || isHTTPS(strings.TrimSpace(proto)) || len(r.CookiesNamed(secureCookieName)) > 0
 }
 
 // relaysOurs says whether a request relays a cookie of ours at all, good or not.
