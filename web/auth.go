@@ -11,7 +11,7 @@ import (
 // Caddy): who is it? It lets everybody pass, unless asked for users only.
 func (a *App) auth(w http.ResponseWriter, r *http.Request) {
 	keepPrivate(w.Header())
-	identify(w.Header(), nil)
+	identify(w.Header(), nil) // until it is known
 	v, err := a.relayedVisit(r)
 	switch {
 	case err == nil:
@@ -30,6 +30,7 @@ func (a *App) auth(w http.ResponseWriter, r *http.Request) {
 		err = checkRequired(r, v.record)
 	}
 	if err != nil {
+		identify(w.Header(), nil)
 		a.refuse(w, r, err)
 	}
 }

@@ -35,8 +35,8 @@ func banner(w io.Writer, c config, public net.Addr, color bool) {
 		for _, page := range tourPages {
 			fmt.Fprintf(&b, "  %-*s  %s%s%s\n", width, base+page.path, dim, page.does, plain)
 		}
-	case c.app.url != nil:
-		fmt.Fprintf(&b, "  %s%s/%s  %sthe app at %s%s\n\n", bold, base, plain, dim, c.app.url, plain)
+	case c.app.url() != nil:
+		fmt.Fprintf(&b, "  %s%s/%s  %sthe app at %s%s\n\n", bold, base, plain, dim, c.app.url(), plain)
 	default:
 		fmt.Fprintf(&b, "  %s%s/session%s\n\n", bold, base, plain)
 	}

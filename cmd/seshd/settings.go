@@ -88,7 +88,7 @@ var settings = []setting{
 
 // tourByDefault says whether a server that was not asked about the tour has it: it writes on GET, which is for a server of
 // one's own, and its paths are those that an app would have.
-func tourByDefault(c config) toggle { return c.app.url == nil && c.tlsCert == "" }
+func tourByDefault(c config) toggle { return c.app.url() == nil && c.tlsCert == "" }
 
 // configFlag names the YAML file. It is no setting: a file cannot name another one.
 const configFlag = "config"

@@ -226,14 +226,14 @@ func (o *origins) setItems(items []string) error {
 	return nil
 }
 
-// appURL is where an app listens; none where there is no app.
-type appURL struct{ url *url.URL }
+// appURL is where an app listens; empty where there is no app.
+type appURL url.URL
 
 func (*appURL) kind() string { return "URL" }
 
 func (a *appURL) set(text string) error {
 	if text == "" {
-		a.url = nil
+		*a = appURL{}
 		return nil
 	}
 	u, err := url.Parse(text)
@@ -243,8 +243,16 @@ func (a *appURL) set(text string) error {
 	case u.User != nil || (u.Path != "" && u.Path != "/") || u.RawQuery != "" || u.Fragment != "":
 		return fmt.Errorf("want %s://%s and nothing else: paths reach the app as they come", u.Scheme, u.Host)
 	}
-	a.url = u
+	*a = appURL(*u)
 	return nil
+}
+
+// url is nil where there is no app.
+func (a *appURL) url() *url.URL {
+	if a.Host == "" {
+		return nil
+	}
+	return (*url.URL)(a)
 }
 
 // errNoKey answers a secret that was meant to be there, say from a variable that was not set.
