@@ -36,6 +36,7 @@ var snippets = []struct {
 	{"With curl/sh/2", (*reader).followsEvents},
 	{"In a Go program/go", (*reader).writesTheProgram},
 	{"In a Go program/sh", (*reader).runsTheProgram},
+	{"In front of your app/sh", (*reader).startsBeforeAnApp},
 	{"Command line/yaml", (*reader).isAConfiguration},
 	{"Command line/sh", (*reader).startsFromTheCheckout},
 	{"Docker/sh", nil}, // needs a container engine
@@ -62,6 +63,18 @@ func TestReadme(t *testing.T) {
 
 // startsFromTheCheckout runs a line that starts a server until it listens, and looks whether it serves.
 func (r *reader) startsFromTheCheckout(t *testing.T, text string) {
+	r.startsAndServes(t, text, "/session")
+}
+
+func (r *reader) startsBeforeAnApp(t *testing.T, text string) {
+	app := newMirror(t)
+	r.startsAndServes(t, strings.Replace(text, "localhost:3000", app.addr, 1), "/cart")
+	if n := app.reached.Load(); n != 1 {
+		t.Errorf("the app was reached %d times", n)
+	}
+}
+
+func (r *reader) startsAndServes(t *testing.T, text, path string) {
 	if strings.Contains(text, "--config") {
 		r.write(t, "seshd.yaml", strings.Replace(r.yaml, ":9000", "127.0.0.1:0", 1))
 		text = strings.Replace(text, "seshd.yaml", filepath.Join(r.dir, "seshd.yaml"), 1)
@@ -72,8 +85,8 @@ func (r *reader) startsFromTheCheckout(t *testing.T, text string) {
 	}
 	c := r.begin(t, repoRoot(t), text, env...)
 	addr := c.waitFor(t, `"msg":"listening","addr":"`, `"`)
-	if status := statusOf(t, "http://"+addr+"/session"); status != http.StatusOK {
-		t.Errorf("/session answers %d", status)
+	if status := statusOf(t, "http://"+addr+path); status != http.StatusOK {
+		t.Errorf("%s answers %d", path, status)
 	}
 	c.interrupt(t)
 	if !strings.Contains(c.output(), `"msg":"stopped"`) {
