@@ -87,9 +87,9 @@ type stale struct {
 	on atomic.Bool
 }
 
-func (s *stale) Token(ctx context.Context, key session.TokenKey) (session.TokenRecord, bool, error) {
+func (s *stale) Token(ctx context.Context, key session.TokenKey) (*session.TokenRecord, error) {
 	if s.on.Load() {
-		return session.TokenRecord{}, false, session.Refuse(session.StaleCookie, "the cookie was replaced a moment ago")
+		return nil, session.Refuse(session.StaleCookie, "the cookie was replaced a moment ago")
 	}
 	return s.Store.Token(ctx, key)
 }

@@ -94,6 +94,25 @@ func TestBadCookieIsReplacedBeforeTheAppSeesIt(t *testing.T) {
 	}
 }
 
+func TestAppIsToldOfTheUserAndTakesAReplacedCookieForAGuest(t *testing.T) {
+	app := newMirror(t)
+	p := startBefore(t, app.addr, "--api-key="+plumKey)
+	b := newBrowser(t, p.addr)
+	old := b.logIn(t, p, "u42")
+	if _, r := b.seen(t, "GET", "/", "", spoofed()); !slices.Equal(r.under("X-Session-User"), []string{"u42"}) {
+		t.Errorf("the app was told of the user %q", r.under("X-Session-User"))
+	}
+	response, r := newBrowser(t, p.addr).seen(t, "GET", "/", "", http.Header{"Cookie": {old + "; theme=dark"}})
+	for _, name := range identity {
+		if got := r.under(name); !slices.Equal(got, []string{""}) {
+			t.Errorf("%s %q by a cookie that was replaced", name, got)
+		}
+	}
+	if set, got := setCookies(response), r.Header["Cookie"]; !slices.Equal(set, []string{"theme"}) || !slices.Equal(got, []string{"theme=dark"}) {
+		t.Errorf("cookies set %q, and passed on %q", set, got)
+	}
+}
+
 // TestCookieOfALoginThatTheAppRelaysWins: it is newer than the one that a new visitor would get.
 func TestCookieOfALoginThatTheAppRelaysWins(t *testing.T) {
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -190,7 +191,7 @@ func startFrontend(t *testing.T, addr, program, debian string, args ...string) {
 func eachFrontend(t *testing.T, test func(t *testing.T, p *process, app *mirror, begin func(edit ...string) *browser)) {
 	for name, begin := range frontends {
 		t.Run(name, func(t *testing.T) {
-			p, app := start(t, t.TempDir()), newMirror(t)
+			p, app := start(t, t.TempDir(), "--api-key="+plumKey), newMirror(t)
 			test(t, p, app, func(edit ...string) *browser { return newBrowser(t, begin(t, p, app.addr, edit...)) })
 		})
 	}
@@ -273,15 +274,23 @@ func TestProxiesLetGuestsPassAndGiveThemACookie(t *testing.T) {
 	})
 }
 
-func TestProxiesRefuseGuestsWhereUsersAreRequired(t *testing.T) {
-	eachFrontend(t, func(t *testing.T, _ *process, app *mirror, begin func(...string) *browser) {
+func TestProxiesLetUsersPassWhereUsersAreRequired(t *testing.T) {
+	eachFrontend(t, func(t *testing.T, p *process, app *mirror, begin func(...string) *browser) {
 		const asks = "/auth" // in both files the end of the line that asks
 		before := app.reached.Load()
-		if status := begin(asks, asks+"?require=user").status(t, "/"); status != http.StatusUnauthorized {
+		b := begin(asks, asks+"?require=user")
+		if status := b.status(t, "/"); status != http.StatusUnauthorized {
 			t.Errorf("status %d", status)
 		}
 		if app.reached.Load() != before {
 			t.Error("the app was reached")
+		}
+		old := b.logIn(t, p, "u42")
+		if _, r := b.seen(t, "GET", "/", "", spoofed()); r.Header.Get("X-Session-User") != "u42" || len(r.under("X-Session-User")) != 1 {
+			t.Errorf("the app was told of the user %q", r.under("X-Session-User"))
+		}
+		if stranger := newBrowser(t, b.addr); stranger.status(t, "/", "Cookie", old) != http.StatusUnauthorized {
+			t.Error("the cookie from before the login passes")
 		}
 	})
 }
@@ -305,14 +314,54 @@ func TestSecurity17TheAppIsNotReachedWithoutTheStore(t *testing.T) {
 	})
 }
 
-func (b *browser) status(t *testing.T, path string) int {
+// status asks for a page; headers are pairs of name and value.
+func (b *browser) status(t *testing.T, path string, headers ...string) int {
 	t.Helper()
-	response, err := b.http.Get("http://" + b.addr + path)
+	request, err := http.NewRequest(http.MethodGet, "http://"+b.addr+path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		request.Header.Add(headers[i], headers[i+1])
+	}
+	response, err := b.http.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}
 	response.Body.Close()
 	return response.StatusCode
+}
+
+// logIn does what a backend does at a login, by the server API (with plumKey), and returns the Cookie header from before it.
+func (b *browser) logIn(t *testing.T, p *process, user string) (old string) {
+	t.Helper()
+	s, err := b.session()
+	if err != nil {
+		t.Fatal(err)
+	}
+	site := &url.URL{Scheme: "http", Host: b.addr, Path: "/"}
+	for _, c := range b.http.Jar.Cookies(site) {
+		if c.Name == "session" {
+			old = c.String()
+		}
+	}
+	request, err := http.NewRequest(http.MethodPost, "http://"+p.internal+"/v1/sessions/"+strings.Trim(string(s.ID), `"`)+"/login", strings.NewReader(`{"user":"`+user+`"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header = http.Header{"Authorization": {"Bearer " + plumKey}, "Content-Type": {"application/json"}, "Cookie": {old}}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var answer struct {
+		Cookies []string `json:"set_cookie"`
+	}
+	if err := decode(response, &answer); err != nil || len(answer.Cookies) != 1 {
+		t.Fatalf("login: %v %v", answer, err)
+	}
+	b.http.Jar.SetCookies(site, (&http.Response{Header: http.Header{"Set-Cookie": answer.Cookies}}).Cookies())
+	return old
 }
 
 func setCookies(response *http.Response) (names []string) {
