@@ -191,7 +191,7 @@ func startFrontend(t *testing.T, addr, program, debian string, args ...string) {
 func eachFrontend(t *testing.T, test func(t *testing.T, p *process, app *mirror, begin func(edit ...string) *browser)) {
 	for name, begin := range frontends {
 		t.Run(name, func(t *testing.T) {
-			p, app := start(t, t.TempDir(), "--api-key="+plumKey), newMirror(t)
+			p, app := start(t, t.TempDir(), "--api-key="+plumKey, "--trusted-proxies=127.0.0.1"), newMirror(t)
 			test(t, p, app, func(edit ...string) *browser { return newBrowser(t, begin(t, p, app.addr, edit...)) })
 		})
 	}
