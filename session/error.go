@@ -22,6 +22,7 @@ const (
 	StaleCookie   Code = "stale_cookie"
 	BadTicket     Code = "bad_ticket"
 	TooLarge      Code = "too_large"
+	RateLimited   Code = "rate_limited"
 	NotANumber    Code = "not_a_number"
 	NotAnArray    Code = "not_an_array"
 	Unavailable   Code = "unavailable"

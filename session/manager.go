@@ -32,6 +32,9 @@ type Options struct {
 	IdleTimeout time.Duration // 0: DefaultIdleTimeout
 	MaxKeys     int           // of a session; 0: DefaultMaxKeys, negative: no limit
 	MaxBytes    int           // of a session's keys and compact values; 0: DefaultMaxBytes, negative: no limit
+	Rate        int           // mutations a second that visitors may make per session; 0: DefaultRate, negative: no limit
+	Burst       int           // of them at once; 0: DefaultBurst, negative: no limit
+	NewSessions int           // a second that may begin per address (Handle.From); 0: DefaultNewSessions, negative: no limit
 	MaxTabs     int           // that a session may have open; sizes the once-memory; 0: DefaultMaxTabs, negative: no limit
 	TabRead     Globs         // what browsers may see, private keys apart; nil: everything
 	TabWrite    Globs         // what browsers may write, private keys apart; nil: everything
@@ -45,6 +48,7 @@ type Manager struct {
 	rules   Rules
 	timing  Timing
 	senders int
+	limits  limits
 	log     *slog.Logger
 
 	feed    atomic.Pointer[func(Event)]
@@ -77,6 +81,7 @@ func NewManager(store Store, o Options) *Manager {
 	}
 	m.timing = Timing{Idle: o.IdleTimeout, Grain: min(max(min(o.IdleTimeout, o.Lifetime)/grainsPerIdle, minGrain), maxGrain)}
 	m.senders = max(minSenders, 2*o.MaxTabs)
+	m.limits = newLimits(o)
 
 	ignore := func(Event) {}
 	m.feed.Store(&ignore)
@@ -228,12 +233,20 @@ func (m *Manager) Touch(h Handle, r *Record) {
 }
 
 // Destroy ends the session for all its devices, at exactly the version ifVersion where one is given. A handle whose
-// session is over already is refused.
+// session is over already is refused. One that was not written yet leaves a mark, that it never may be: that counts as
+// a session that begins.
 func (m *Manager) Destroy(ctx context.Context, h Handle, ifVersion *uint64) error {
+	pays := m.limits.fare(h)
 	err := m.update(Update{
 		Handle: h,
 		Cause:  Destroyed,
-		Change: func(current *Record) (*Record, error) { return nil, current.state().checkVersion(ifVersion) },
+		Change: func(current *Record) (*Record, error) {
+			err := current.state().checkVersion(ifVersion)
+			if err == nil && current == nil {
+				err = pays.begin(time.Now())
+			}
+			return nil, err
+		},
 	})
 	if err == nil {
 		m.log.InfoContext(ctx, "session destroyed", "session", h.ID.String(), "device", h.Device.String())
@@ -249,10 +262,24 @@ func (m *Manager) update(u Update) error {
 	return <-done
 }
 
-// MintTicket stores a ticket for one connection to the handle's session and returns its text.
+// MintTicket stores a ticket for one connection to the handle's session and returns its text. It counts as a mutation,
+// and as a session that begins where nothing was written yet.
 func (m *Manager) MintTicket(ctx context.Context, h Handle) (string, error) {
+	r, err := m.Load(ctx, h)
+	if err != nil {
+		return "", err
+	}
+	pays := m.limits.fare(h)
+	if err := pays.mutate(time.Now()); err != nil {
+		return "", err
+	}
+	if r == nil {
+		if err := pays.begin(time.Now()); err != nil {
+			return "", err
+		}
+	}
 	ticket := newTicket()
-	err := m.store.PutTicket(ctx, ticketKey(ticket), Ticket{Handle: h, Expires: time.Now().Add(TicketLifetime)})
+	err = m.store.PutTicket(ctx, ticketKey(ticket), Ticket{Handle: h, Expires: time.Now().Add(TicketLifetime)})
 	return ticket, err
 }
 

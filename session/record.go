@@ -104,10 +104,13 @@ type Write struct {
 	Timing   Timing
 	Now      time.Time
 	Senders  int // how many senders the once-memory keeps
+
+	fare *fare // what it pays at the limits; nil: nothing
 }
 
-// Mutate returns the record after a write that was admitted; old is nil before the first one. It is pure. old itself
-// comes back where nothing is to be stored. duplicate says that the mutation was applied before.
+// Mutate returns the record after a write that was admitted; old is nil before the first one. It is pure, but for the
+// write's fare, which is paid once. old itself comes back where nothing is to be stored. duplicate says that the mutation was
+// applied before.
 func (old *Record) Mutate(w Write) (next *Record, duplicate bool, err error) {
 	r := old
 	if r == nil {
@@ -119,12 +122,20 @@ func (old *Record) Mutate(w Write) (next *Record, duplicate bool, err error) {
 			return old, duplicate, err
 		}
 	}
+	if err := w.fare.mutate(w.Now); err != nil {
+		return old, false, err
+	}
 	state, err := r.State.Apply(w.Mutation, w.Rules)
 	if err != nil {
 		return old, false, err
 	}
 	if state == r.State && !remember && (old == nil || !r.stale(w.Handle, w.Now, w.Timing)) {
 		return old, false, nil
+	}
+	if old == nil {
+		if err := w.fare.begin(w.Now); err != nil {
+			return nil, false, err
+		}
 	}
 	changed := *r
 	if state != r.State {

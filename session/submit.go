@@ -30,12 +30,16 @@ func (m *Manager) Submit(s Submission, done func(Result, error)) {
 	if s.By == ByTab || s.By == ByHTTP {
 		rules.Writable = m.Writable
 	}
+	var pays *fare
+	if s.By != ByAPI {
+		pays = m.limits.fare(s.Handle)
+	}
 	m.store.Update(Update{
 		Handle: s.Handle,
 		Change: func(current *Record) (*Record, error) {
 			next, duplicate, err := current.Mutate(Write{
 				Handle: s.Handle, By: s.By, Sender: s.Sender, Mutation: s.Mutation,
-				Rules: rules, Timing: m.timing, Now: time.Now(), Senders: m.senders,
+				Rules: rules, Timing: m.timing, Now: time.Now(), Senders: m.senders, fare: pays,
 			})
 			result = Result{Before: current.state(), State: next.state(), Duplicate: duplicate, began: current == nil && next != nil}
 			return next, err

@@ -103,6 +103,7 @@ type Handle struct {
 	Issued time.Time
 	Ends   time.Time // the absolute end of the device's token
 	Agent  string    // the User-Agent that asks, where it is known
+	From   string    // the address that asks, under which sessions that begin are counted; empty: they are not
 }
 
 // handle derives the handle of a token that was never written with.

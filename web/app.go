@@ -60,6 +60,7 @@ type App struct {
 	proxy    *proxy      // nil without Options.App
 	upgrader websocket.Upgrader
 	metrics  *metrics
+	began    time.Time
 
 	pinger   pinger
 	pongWait time.Duration // shorter in tests
@@ -114,6 +115,7 @@ func New(m *session.Manager, o Options) *App {
 			Error:            refuseHandshake,
 		},
 		pongWait: pongWait,
+		began:    time.Now(),
 	}
 	a.metrics = newMetrics(a)
 	m.Observe(a.metrics.observe)

@@ -68,6 +68,7 @@ func (a *App) caller(r *http.Request) (v visitor, sender session.SenderID, err e
 	}
 	if query.Has("ticket") {
 		v.handle, err = a.manager.RedeemTicket(r.Context(), query.Get("ticket"))
+		v.handle.From = addressKey(clientAddr(r)) // the ticket's is of whoever asked for it
 		return v, sender, err
 	}
 	v, err = a.visit(r)

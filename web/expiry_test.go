@@ -68,7 +68,7 @@ func TestAnOpenTabKeepsItsSessionAlive(t *testing.T) {
 }
 
 func TestMutationsKeepASessionAlive(t *testing.T) {
-	s := start(t, setup{session: session.Options{IdleTimeout: briefly}, web: web.Options{CloseIdleTabs: true}})
+	s := start(t, setup{session: session.Options{IdleTimeout: briefly, Rate: -1}, web: web.Options{CloseIdleTabs: true}})
 	b := s.visit()
 	x, _ := b.enter("")
 	for begun := time.Now(); time.Since(begun) < 4*briefly; {

@@ -51,6 +51,7 @@ var outcomes = map[string]struct{ status, close int }{
 	string(session.NotAnArray):    {http.StatusUnprocessableEntity, 4400},
 	string(session.BadTicket):     {http.StatusForbidden, 4401},
 	string(session.Unavailable):   {http.StatusServiceUnavailable, 4253},
+	string(session.RateLimited):   {http.StatusTooManyRequests, 4229},
 	"too_many_tabs":               {http.StatusTooManyRequests, 4229},
 	"rotated":                     {http.StatusConflict, 4001},
 	"restarting":                  {http.StatusServiceUnavailable, 1012},
@@ -90,7 +91,8 @@ type problem struct {
 	Version *uint64 `json:"version,omitempty"`
 }
 
-// retryAfter is what a client that was refused for now is told to wait.
+// retryAfter is how many seconds a client that was refused for now is told to wait. No rate is below one a second, so
+// by then there is room again.
 const retryAfter = "1"
 
 // refuse answers a request with the problem that err is, and logs it: a fault for us, a refusal for whoever asks why.

@@ -16,7 +16,10 @@ func (t *tab) read() {
 	// gorilla handles control frames inside NextReader, and returns for data only.
 	t.conn.SetPingHandler(func(data string) error {
 		t.extend()
-		t.wake(func() { t.pong = &data })
+		t.wake(func() {
+			t.pong = &data
+			t.payFrame()
+		})
 		return nil
 	})
 	t.conn.SetPongHandler(func(string) error {
@@ -31,6 +34,7 @@ func (t *tab) read() {
 // readAll reads until the connection fails or the other side closes it.
 func (t *tab) readAll() error {
 	for {
+		t.slow()
 		t.extend()
 		kind, r, err := t.conn.NextReader()
 		if err != nil {
@@ -115,7 +119,10 @@ func (t *tab) hasRoom() bool {
 }
 
 func (t *tab) respond(a *answer) {
-	t.wake(func() { t.owe(a) })
+	t.wake(func() {
+		t.owe(a)
+		t.payFrame()
+	})
 }
 
 // owe gives an answer its place; the caller holds mu.
@@ -139,7 +146,10 @@ func (t *tab) submit(m session.Mutation) {
 		case m.ID != 0:
 			frame = okFrame(m.ID, result)
 		}
-		t.wake(func() { a.ready, a.frame = true, frame })
+		t.wake(func() {
+			a.ready, a.frame = true, frame
+			t.payAnswer(result, err)
+		})
 	})
 }
 

@@ -44,11 +44,16 @@ type tab struct {
 	writing bool      // there is a writer
 	shut    bool      // no writer may start any more
 	news    bool      // the room may have something to tell
+	ping    bool      // a ping is due
+	over    int32     // mutations refused for their rate since overSince
 	answers []*answer // to what the tab sent, in order, that no writer has taken
 	owed    int       // answers that were not written yet
-	ping    bool      // a ping is due
 	pong    *string   // the newest ping that was not answered
 	bye     *hub.Bye  // why the tab is being closed from our side
+
+	// On the clock of App.uptime; small, since every idle tab has them.
+	overSince time.Duration
+	paid      time.Duration // up to when the frames that pace counts are paid for
 }
 
 // answer is a place in the order of a tab's answers, taken when a frame is read.

@@ -21,7 +21,7 @@ func (a *App) visit(r *http.Request) (visitor, error) {
 	v, err := a.known(r, isSecure(r))
 	switch {
 	case err == nil:
-		v.handle.Agent = userAgent(r)
+		v.handle.Agent, v.handle.From = userAgent(r), addressKey(clientAddr(r))
 		err = checkNamed(r, v)
 		if err == nil && r.Method != http.MethodHead && !readsAhead(r) { // neither writes anything, nowhere
 			a.manager.Touch(v.handle, v.record)
@@ -31,7 +31,7 @@ func (a *App) visit(r *http.Request) (visitor, error) {
 		return visitor{}, err
 	}
 	if v, err = a.newcomer(isSecure(r)); err == nil {
-		v.handle.Agent = userAgent(r)
+		v.handle.Agent, v.handle.From = userAgent(r), addressKey(clientAddr(r))
 		err = checkNamed(r, v)
 	}
 	if err != nil {

@@ -33,6 +33,9 @@ type config struct {
 	maxMessageBytes   size
 	maxTabsPerSession count
 	maxConnections    count
+	rate              count
+	burst             count
+	newSessions       count
 
 	app       appURL
 	tour      toggle
@@ -78,6 +81,9 @@ var settings = []setting{
 	{name: "max-message-bytes", def: "64KiB", usage: "one message of a tab; 0: no limit", of: func(c *config) value { return &c.maxMessageBytes }},
 	{name: "max-tabs-per-session", def: "64", usage: "tabs open at once on one session; 0: no limit", of: func(c *config) value { return &c.maxTabsPerSession }},
 	{name: "max-connections", def: "0", usage: "connections of the public listener; 0: no limit", of: func(c *config) value { return &c.maxConnections }},
+	{name: "rate", def: "200", usage: "mutations a second of one session; 0: no limit", of: func(c *config) value { return &c.rate }},
+	{name: "burst", def: "1000", usage: "mutations of one session at once, before --rate holds; 0: no limit", of: func(c *config) value { return &c.burst }},
+	{name: "new-sessions", def: "20", usage: "sessions a second that one address (of IPv6, one /64) may begin to write; 0: no limit", of: func(c *config) value { return &c.newSessions }},
 	{name: "app", usage: "URL of your app, such as http://127.0.0.1:3000: what is not seshd's own is proxied to it", of: func(c *config) value { return &c.app }},
 	{name: tourSetting, def: "true", usage: "the routes of the tour (/, /cherries, /blueberries, /destroy-session) and the live view; off with --app or TLS unless asked for", of: func(c *config) value { return &c.tour }},
 	{name: "cookie-samesite", def: "lax", usage: "SameSite of the cookie; none needs HTTPS", of: func(c *config) value { return &c.sameSite }},

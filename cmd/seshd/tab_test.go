@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
-	"slices"
 	"testing"
 	"time"
 
@@ -20,14 +19,9 @@ import (
 // patience is how long a test waits for what must come. Nothing waits this long unless it fails.
 const patience = 30 * time.Second
 
-// withoutLimits are the flags that let a test write as fast as it can, as far as the server has such limits.
+// withoutLimits are the flags that let a test write as fast as it can.
 func withoutLimits(more ...string) []string {
-	for _, limit := range []string{"rate", "new-sessions"} {
-		if slices.Contains(settingNames(), limit) {
-			more = append(more, "--"+limit+"=0")
-		}
-	}
-	return more
+	return append(more, "--rate=0", "--new-sessions=0")
 }
 
 // browser is a cookie jar with a way to the server: one visitor, without pages.
