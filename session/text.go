@@ -20,12 +20,36 @@ func Compact(text []byte) (json.RawMessage, error) {
 	var compact bytes.Buffer
 	compact.Grow(len(text))
 	if err := json.Compact(&compact, text); err != nil {
+		if deeper(text) { // of the two reasons the one that names a limit
+			return nil, tooDeep
+		}
 		return nil, Refuse(InvalidJSON, "not valid JSON: %v", err)
 	}
 	if _, err := checkValue(compact.Bytes(), 0, 0); err != nil {
 		return compact.Bytes(), err
 	}
 	return compact.Bytes(), nil
+}
+
+var tooDeep = Refuse(InvalidJSON, "nested deeper than %d", MaxDepth)
+
+// deeper says whether text that is no JSON opens more arrays and objects than may nest.
+func deeper(text []byte) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(text) && depth <= MaxDepth; i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[' || c == '{':
+			depth++
+		case c == ']' || c == '}':
+			depth--
+		}
+	}
+	return depth > MaxDepth
 }
 
 // The functions below walk text that json.Compact has accepted: valid, and without whitespace.
@@ -37,7 +61,7 @@ func checkValue(text []byte, i, depth int) (int, error) {
 		return endOf(text, i), nil
 	}
 	if depth == MaxDepth {
-		return 0, Refuse(InvalidJSON, "nested deeper than %d", MaxDepth)
+		return 0, tooDeep
 	}
 	var names nameSet
 	i++

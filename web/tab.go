@@ -53,7 +53,7 @@ type tab struct {
 
 	// On the clock of App.uptime; small, since every idle tab has them.
 	overSince time.Duration
-	paid      time.Duration // up to when the frames that pace counts are paid for
+	paid      time.Duration // up to when the frames that no rate counts are paid for
 }
 
 // answer is a place in the order of a tab's answers, taken when a frame is read.
