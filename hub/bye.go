@@ -21,24 +21,24 @@ var (
 	LoggedOut  = &Bye{Code: "logged_out", Message: "this device's part in the session was ended"}
 )
 
-const rotated = "rotated"
-
-// fences says whether the tab's device is out: what was committed since is not for it.
-func (b *Bye) fences() bool { return b != nil && (b.Code == rotated || b.Code == LoggedOut.Code) }
-
 func tooManyTabs(limit int) *Bye {
 	return &Bye{Code: "too_many_tabs", Message: fmt.Sprintf("the session has its %d tabs open already: close one", limit)}
 }
 
-// byeOf tells the tabs that a commit has put out.
-func byeOf(e session.Event) *Bye {
-	switch e.Cause {
-	case session.LoggedIn, session.Rotated:
-		return &Bye{Code: rotated, Message: "the cookie was replaced: connect again with the new one", Into: e.Into}
-	case session.Expired:
-		return &Bye{Code: string(e.Cause), Message: "the session timed out: a new one begins"}
-	case session.LoggedOut:
-		return LoggedOut
+var (
+	expired   = &Bye{Code: string(session.Expired), Message: "the session timed out: a new one begins"}
+	destroyed = &Bye{Code: string(session.Destroyed), Message: "the session was ended: a new one begins"}
+)
+
+// byeOf tells the tabs of a device that a commit has put out.
+func byeOf(e session.Event, device session.DeviceID) *Bye {
+	switch {
+	case device == e.Replaced:
+		return &Bye{Code: string(session.Rotated), Message: "the cookie was replaced: connect again with the new one", Into: e.Into}
+	case e.Record == nil && e.Cause == session.Expired:
+		return expired
+	case e.Record == nil && e.Cause == session.Destroyed:
+		return destroyed
 	}
-	return &Bye{Code: string(session.Destroyed), Message: "the session was ended: a new one begins"}
+	return LoggedOut
 }

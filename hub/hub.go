@@ -92,7 +92,13 @@ func (h *Hub) Join(ctx context.Context, j Join) (*Tab, error) {
 		return nil, err
 	}
 	h.manager.Touch(j.Handle, record)
-	return r.admit(j, record)
+	t, err := r.admit(j, record)
+	if session.CodeOf(err) == session.NoSuchSession { // since the load: the manager knows whether the cookie was replaced
+		if _, why := h.manager.Load(ctx, j.Handle); why != nil {
+			err = why
+		}
+	}
+	return t, err
 }
 
 // enter finds or makes a room and counts the caller in, so that the room is kept until exit.
@@ -136,7 +142,7 @@ func (h *Hub) commit(e session.Event) {
 		delete(h.rooms, e.ID)
 	}
 	h.mu.Unlock()
-	r.end(byeOf(e))
+	r.end(e)
 }
 
 // tend goes round the rooms once a grain: open tabs keep their session alive, and a tab whose device has come to its
@@ -151,9 +157,11 @@ func (h *Hub) tend(ctx context.Context) {
 		case <-tick.C:
 		}
 		for _, r := range h.all() {
-			handle, record, open := r.tend(time.Now())
-			if open && !h.options.CloseIdleTabs {
-				h.manager.Touch(handle, record)
+			open, record := r.tend(time.Now())
+			for _, handle := range open {
+				if !h.options.CloseIdleTabs {
+					h.manager.Touch(handle, record)
+				}
 			}
 		}
 	}

@@ -20,7 +20,7 @@ type room struct {
 	record *session.Record // the newest committed one known; nil: nothing written yet
 	shared []byte          // the frame that takes a tab from the version before to the newest; nil: not made yet
 	tabs   map[*Tab]struct{}
-	over   *Bye // the session ended
+	over   *session.Event // the session ended
 }
 
 // admit makes a connection a tab, having loaded the record that may be older or newer than the room's.
@@ -30,7 +30,7 @@ func (r *room) admit(j Join, loaded *session.Record) (*Tab, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.over != nil {
-		return nil, r.over
+		return nil, byeOf(*r.over, j.Handle.Device)
 	}
 	if loaded != nil && newer(loaded, r.record) {
 		r.replace(loaded)
@@ -67,10 +67,10 @@ func (r *room) adopt(e session.Event) {
 	defer r.mu.Unlock()
 	news := false
 	if len(e.Gone) > 0 {
-		bye := byeOf(e)
 		for t := range r.tabs {
-			if slices.Contains(e.Gone, t.join.Handle.Device) && t.bye == nil {
-				t.bye, news = bye, true
+			if device := t.join.Handle.Device; slices.Contains(e.Gone, device) {
+				t.out, news = true, true
+				t.say(byeOf(e, device))
 			}
 		}
 	}
@@ -90,6 +90,9 @@ func newer(a, b *session.Record) bool {
 
 // replace sets the record and says whether it is news to tabs.
 func (r *room) replace(record *session.Record) bool {
+	if r.record == nil || r.record.Epoch != record.Epoch {
+		r.fence(record)
+	}
 	before := r.version()
 	r.record = record
 	if record.State.Version == before {
@@ -97,6 +100,15 @@ func (r *room) replace(record *session.Record) bool {
 	}
 	r.shared = nil
 	return true
+}
+
+// fence keeps what a record holds from the tabs of devices that it does not list. The feed says why they are out: what is
+// loaded may be ahead of it.
+func (r *room) fence(record *session.Record) {
+	now := time.Now()
+	for t := range r.tabs {
+		t.out = t.out || !record.Lists(t.join.Handle.Device, now)
+	}
 }
 
 func (r *room) version() uint64 { return r.state().Version }
@@ -116,30 +128,32 @@ func (r *room) wakeAll() {
 }
 
 // end closes every tab, now and later.
-func (r *room) end(bye *Bye) {
+func (r *room) end(e session.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.over = bye
+	r.over = &e
 	for t := range r.tabs {
-		t.bye = r.over
+		t.say(byeOf(e, t.join.Handle.Device))
 	}
 	r.wakeAll()
 }
 
-// tend closes the tabs whose session or device has come to its end, and returns the handle of one that stays.
-func (r *room) tend(now time.Time) (handle session.Handle, record *session.Record, open bool) {
+// tend closes the tabs whose session or device has come to its end, and returns a handle of each device that stays.
+func (r *room) tend(now time.Time) (open []session.Handle, record *session.Record) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	over := r.record != nil && !r.record.Alive(now)
 	for t := range r.tabs {
-		if !over && now.Before(t.join.Handle.Ends) {
-			handle, open = t.join.Handle, true
-			continue
+		same := func(h session.Handle) bool { return h.Device == t.join.Handle.Device }
+		switch {
+		case over || !now.Before(t.join.Handle.Ends):
+			t.say(expired)
+			t.join.Wake()
+		case t.bye == nil && !t.out && !slices.ContainsFunc(open, same):
+			open = append(open, t.join.Handle)
 		}
-		t.bye = byeOf(session.Event{Cause: session.Expired})
-		t.join.Wake()
 	}
-	return handle, r.record, open
+	return open, r.record
 }
 
 func (r *room) appendTabs(tabs []*Tab) []*Tab {

@@ -18,6 +18,7 @@ type Tab struct {
 	told     uint64 // the version that the frames given so far lead to
 	toldTabs int
 	bye      *Bye
+	out      bool // its device was put out: what was committed since is not for it, whatever becomes of the tab
 	left     bool
 }
 
@@ -40,7 +41,7 @@ func (t *Tab) Next() (frames []Frame, bye *Bye) {
 	if content, ok := t.content(); ok {
 		frames = append(frames, content)
 	}
-	if t.toldTabs != len(r.tabs) && t.bye == nil {
+	if t.toldTabs != len(r.tabs) && t.bye == nil && !t.out {
 		t.toldTabs = len(r.tabs)
 		frames = append(frames, tabsFrame(len(r.tabs), r.id, t.told))
 	}
@@ -51,7 +52,7 @@ func (t *Tab) Next() (frames []Frame, bye *Bye) {
 func (t *Tab) content() (Frame, bool) {
 	first := !t.greeted
 	switch {
-	case t.bye.fences() || t.bye != nil && first:
+	case t.out || t.bye != nil && first:
 		return Frame{}, false
 	case first && t.join.Since == nil:
 		return t.session(), true
@@ -104,7 +105,7 @@ func (t *Tab) session() Frame {
 func (t *Tab) Session() (Frame, bool) {
 	t.room.mu.Lock()
 	defer t.room.mu.Unlock()
-	if t.bye.fences() {
+	if t.out {
 		return Frame{}, false
 	}
 	return t.session(), true
@@ -114,10 +115,15 @@ func (t *Tab) Session() (Frame, bool) {
 func (t *Tab) dismiss(bye *Bye) {
 	t.room.mu.Lock()
 	defer t.room.mu.Unlock()
+	t.say(bye)
+	t.join.Wake()
+}
+
+// say notes why the tab is closed; the first reason stands. The caller holds room.mu.
+func (t *Tab) say(bye *Bye) {
 	if t.bye == nil {
 		t.bye = bye
 	}
-	t.join.Wake()
 }
 
 // Leave takes the tab out of its room. It may be called more than once.

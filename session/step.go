@@ -33,7 +33,9 @@ type Event struct {
 	Record *Record // as committed; nil where the session ended
 	Cause  Cause
 	Gone   []DeviceID // the devices that it took off the list
-	Into   ID         // where a login took them
+	// Replaced is the one of them that got another token; zero: none. The others have no part in the session any more.
+	Replaced DeviceID
+	Into     ID // the session that a login took it to, if it is another one
 }
 
 // Event returns what the feed is told of the step.
@@ -41,22 +43,31 @@ func (s Step) Event() Event {
 	e := Event{ID: s.Handle.ID, Record: s.After, Cause: s.Cause, Into: s.Into}
 	for _, d := range s.gone() {
 		e.Gone = append(e.Gone, d.ID)
+		if s.replaced(d) {
+			e.Replaced = d.ID
+		}
 	}
 	return e
 }
 
-// gone lists the devices that are no longer listed.
+// gone lists the devices that are no longer listed. Where nothing had been written the one that asked counts as listed:
+// its tabs may be open, and its token is as good as any.
 func (s Step) gone() (gone []Device) {
-	if s.Before == nil {
-		return nil
+	before := []Device{s.Handle.device()}
+	if s.Before != nil {
+		before = s.Before.Devices
 	}
-	for _, d := range s.Before.Devices {
+	for _, d := range before {
 		if s.After == nil || s.After.device(d.ID) < 0 {
 			gone = append(gone, d)
 		}
 	}
 	return gone
 }
+
+// replaced says of a device that is gone whether another token took its place. Whatever else a login puts off the list
+// had come to its end, or was one too many.
+func (s Step) replaced(d Device) bool { return s.Cause.replaces() && d.ID == s.Handle.Device }
 
 // Tokens returns the token records that the step writes: of devices that are new, of those that were replaced, and of the
 // one that asked where nothing had been written, which is what keeps an ended session from coming back.
@@ -65,17 +76,12 @@ func (s Step) Tokens(now time.Time) map[TokenKey]TokenRecord {
 		return nil
 	}
 	tokens := make(map[TokenKey]TokenRecord)
-	gone := s.gone()
-	if s.Before == nil && s.Handle.Key != (TokenKey{}) {
-		gone = append(gone, s.Handle.device())
-	}
-	for _, d := range gone {
-		t := TokenRecord{ID: s.Handle.ID, Ends: d.Ends}
-		if s.Cause.replaces() {
-			t.Replaced = now
-		}
-		if s.Before == nil || !t.Replaced.IsZero() {
-			tokens[d.Key] = t
+	for _, d := range s.gone() {
+		switch {
+		case s.replaced(d):
+			tokens[d.Key] = TokenRecord{ID: s.Handle.ID, Ends: d.Ends, Replaced: now}
+		case s.Before == nil:
+			tokens[d.Key] = TokenRecord{ID: s.Handle.ID, Ends: d.Ends}
 		}
 	}
 	if s.After != nil {
@@ -110,46 +116,55 @@ type Life struct {
 	At     time.Time
 	Cause  Cause
 	ID     ID
-	Device DeviceID // the new one of a login or a rotation, the one that left, or zero
+	Device DeviceID // the new one of a login or a rotation, the one that was logged out; zero: it was the whole session
 	User   string
 	From   ID // the session that a login combined into this one
 }
 
 // Lives tells the step's part of the story.
-func (s Step) Lives(now time.Time) []Life {
-	life := Life{At: now, Cause: s.Cause, ID: s.Handle.ID, Device: s.Handle.Device, From: s.From}
-	for _, r := range []*Record{s.Before, s.After} {
-		if r != nil && r.User != "" {
-			life.User = r.User
-		}
-	}
-	left := s.Into != ID{} // by a login, whose own line tells where it led
-	switch {
-	case s.Cause == "" && (s.Before != nil || s.After == nil), left && life.User == "":
+func (s Step) Lives(now time.Time) (lives []Life) {
+	if s.Cause == "" && s.Before != nil {
 		return nil
-	case s.Cause == "":
-		life.Cause = Created
-	case left:
-		life.Cause = LoggedOut
-	case s.Cause == LoggedOut && s.After != nil:
-		return s.leavers(life)
-	case s.Cause.replaces() && s.After != nil:
-		life.Device = s.arrived().ID
 	}
-	if s.Cause != "" && s.Before == nil && s.After != nil {
-		created := Life{At: now, Cause: Created, ID: life.ID, Device: life.Device}
-		return []Life{created, life}
-	}
-	return []Life{life}
-}
-
-// leavers makes a line for each device that was logged out of a session that goes on.
-func (s Step) leavers(life Life) (lives []Life) {
-	for _, d := range s.gone() {
-		life.Device = d.ID
+	life := Life{At: now, ID: s.Handle.ID}
+	tell := func(cause Cause, device DeviceID) {
+		life.Cause, life.Device = cause, device
 		lives = append(lives, life)
 	}
+	if s.Before == nil && s.After != nil {
+		tell(Created, s.arrived().ID)
+	}
+	life.User, life.From = s.user(), s.From
+	left := s.Into != ID{} // by a login, whose own line tells where it led
+	switch {
+	case s.Cause == "", left && life.User == "":
+		return lives
+	case s.After == nil && left:
+		tell(LoggedOut, DeviceID{})
+	case s.After == nil:
+		tell(s.Cause, DeviceID{})
+	case s.Cause.replaces() && !left:
+		tell(s.Cause, s.arrived().ID)
+	}
+	if s.After == nil || s.Before == nil {
+		return lives
+	}
+	for _, d := range s.gone() {
+		if now.Before(d.Ends) && (left || !s.replaced(d)) {
+			tell(LoggedOut, d.ID)
+		}
+	}
 	return lives
+}
+
+// user is whose session it is, or was.
+func (s Step) user() (user string) {
+	for _, r := range []*Record{s.Before, s.After} {
+		if r != nil && r.User != "" {
+			user = r.User
+		}
+	}
+	return user
 }
 
 // arrived is the device that was not listed before.
