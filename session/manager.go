@@ -201,7 +201,18 @@ func (m *Manager) load(ctx context.Context, h Handle, known *TokenRecord) (*Reco
 	if err != nil {
 		return nil, err
 	}
-	return r, h.Admit(r, known, time.Now())
+	err = h.Admit(r, known, time.Now())
+	if err != nil && !h.anonymous() {
+		// The token may have been replaced since it was looked up, and that is another refusal: one tells the browser to
+		// wait for its new cookie, the other takes that cookie from it.
+		if known, err = m.store.Token(ctx, h.Key); err == nil {
+			err = h.Admit(r, known, time.Now())
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // Expires is when the session is over for this device if nothing happens from now on.
