@@ -39,7 +39,7 @@ func (r *Record) Handle(id DeviceID) (Handle, bool) {
 		return Handle{}, false
 	}
 	d := r.Devices[at]
-	return Handle{ID: r.ID, Device: d.ID, Key: d.Key, Issued: d.Issued, Ends: d.Ends}, true
+	return Handle{ID: r.ID, Device: d.ID, Key: d.Key, Issued: d.Issued, Ends: d.Ends, Agent: d.Agent}, true
 }
 
 func (r *Record) device(id DeviceID) int {
@@ -47,14 +47,41 @@ func (r *Record) device(id DeviceID) int {
 }
 
 // relist replaces the list of devices on a record that is being made. Those past their end are left out, and so is
-// what is over MaxDevices.
+// what is over MaxDevices, though never the last, which is the one that has just come.
 func (r *Record) relist(devices []Device, now time.Time) {
 	r.Epoch++
 	r.Devices = slices.DeleteFunc(devices, func(d Device) bool { return !now.Before(d.Ends) })
-	if over := len(r.Devices) - MaxDevices; over > 0 {
-		slices.SortStableFunc(r.Devices, func(a, b Device) int { return a.Seen.Compare(b.Seen) })
-		r.Devices = slices.Delete(r.Devices, 0, over)
+	for len(r.Devices) > MaxDevices {
+		least := 0
+		for i, d := range r.Devices[:len(r.Devices)-1] {
+			if d.Seen.Before(r.Devices[least].Seen) {
+				least = i
+			}
+		}
+		r.Devices = slices.Delete(r.Devices, least, least+1)
 	}
+	r.bound()
+}
+
+// bound ends a session with its last device.
+func (r *Record) bound() {
+	last := time.Time{}
+	for _, d := range r.Devices {
+		if d.Ends.After(last) {
+			last = d.Ends
+		}
+	}
+	if last.Before(r.Deadline) {
+		r.Deadline = last
+	}
+}
+
+// agent is the User-Agent of a handle, or the one that its device was seen with: a backend that asks for it has none.
+func (r *Record) agent(h Handle) string {
+	if at := r.device(h.Device); h.Agent == "" && at >= 0 {
+		return r.Devices[at].Agent
+	}
+	return h.Agent
 }
 
 // without lists the devices but one.

@@ -37,10 +37,12 @@ type Combined struct {
 	How How    `json:"how"`
 }
 
-// CheckUser says whether a text can be an app's name of a user. It goes into headers and logs.
+// CheckUser says whether a text can be an app's name of a user. It goes into headers and logs; whoever reads a header
+// drops the space around it, which would make one user another.
 func CheckUser(user string) error {
-	if user == "" || len(user) > MaxUserBytes || !utf8.ValidString(user) || strings.ContainsFunc(user, unicode.IsControl) {
-		return Refuse(BadRequest, "a user is named by 1 to %d bytes of UTF-8 without control characters", MaxUserBytes)
+	if user == "" || len(user) > MaxUserBytes || !utf8.ValidString(user) || strings.ContainsFunc(user, unicode.IsControl) ||
+		strings.TrimSpace(user) != user {
+		return Refuse(BadRequest, "a user is named by 1 to %d bytes of UTF-8 without control characters, and without space around them", MaxUserBytes)
 	}
 	return nil
 }
@@ -78,6 +80,9 @@ func (l Login) keeps(key string, writable func(string) bool) bool {
 // A device that is in already stays as it is.
 func (m *Manager) Login(ctx context.Context, h Handle, l Login) (LoggedInto, error) {
 	if err := l.Check(); err != nil {
+		return LoggedInto{}, err
+	}
+	if err := h.named(); err != nil {
 		return LoggedInto{}, err
 	}
 	token, fresh := m.Begin()

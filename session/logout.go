@@ -29,10 +29,11 @@ func ParseScope(s string) (Scope, error) {
 
 // Rotate gives the handle's device a new token in the same session, until the same end. The old one is dead at once.
 func (m *Manager) Rotate(ctx context.Context, h Handle) (LoggedInto, error) {
-	token := NewToken()
-	fresh := token.handle(h.Issued, m.options.Lifetime)
-	fresh.ID, fresh.Agent, fresh.Ends = h.ID, h.Agent, h.Ends
-	into := LoggedInto{Handle: fresh, Token: token, Renewed: true}
+	if err := h.named(); err != nil {
+		return LoggedInto{}, err
+	}
+	token, fresh := m.Begin()
+	into := LoggedInto{Token: token, Renewed: true, Combined: []Combined{}}
 	err := m.update(Update{
 		Handle: h, Cause: Rotated,
 		Change: func(current *Record) (*Record, error) {
@@ -40,12 +41,14 @@ func (m *Manager) Rotate(ctx context.Context, h Handle) (LoggedInto, error) {
 			if current == nil {
 				current = begin(h, now)
 			}
+			old, _ := current.Handle(h.Device) // whose end is the one that counts, whatever the lifetime is by now
+			fresh.ID, fresh.Agent, fresh.Issued, fresh.Ends = h.ID, current.agent(h), old.Issued, old.Ends
 			next := *current
 			d := fresh.device()
 			d.Seen = now
 			next.relist(append(current.without(h.Device), d), now)
 			next.touch(fresh, now, m.timing)
-			into.Record, into.Kept = &next, []string{}
+			into.Handle, into.Record, into.Kept = fresh, &next, []string{}
 			for _, e := range next.State.Entries {
 				into.Kept = append(into.Kept, e.Key)
 			}
@@ -55,43 +58,58 @@ func (m *Manager) Rotate(ctx context.Context, h Handle) (LoggedInto, error) {
 	if err != nil {
 		return LoggedInto{}, err
 	}
-	m.log.InfoContext(ctx, "token rotated", "session", h.ID.String(), "device", fresh.Device.String(), "old_device", h.Device.String())
+	m.log.InfoContext(ctx, "token rotated", "session", h.ID.String(), "device", into.Handle.Device.String(), "old_device", h.Device.String())
 	return into, nil
 }
 
-// Logout ends the handle's part in its session, or more of what its user has.
+// Logout ends the handle's part in its session, or more of what its user has. The user's other sessions come first: where
+// one of them cannot be ended, the handle is still good to try again.
 func (m *Manager) Logout(ctx context.Context, h Handle, scope Scope) error {
-	user := ""
-	err := m.update(Update{
-		Handle: h, Cause: LoggedOut,
-		Change: func(current *Record) (*Record, error) {
-			if current == nil {
-				return nil, nil
-			}
-			user = current.User
-			stay := current.without(h.Device)
-			if scope == Others {
-				stay = slices.DeleteFunc(slices.Clone(current.Devices), func(d Device) bool { return d.ID != h.Device })
-			}
-			if scope == All || len(stay) == 0 {
-				return nil, nil
-			}
-			next := *current
-			if len(stay) == len(current.Devices) {
-				return current, nil
-			}
-			next.relist(stay, time.Now())
-			return &next, nil
-		},
-	})
+	if err := h.named(); err != nil {
+		return err
+	}
+	r, err := m.Load(ctx, h)
 	if err != nil {
 		return err
 	}
-	m.log.InfoContext(ctx, "logout", "session", h.ID.String(), "device", h.Device.String(), "user", user, "scope", string(scope))
-	if scope == This || user == "" {
+	user := ""
+	if r != nil {
+		user = r.User
+	}
+	if scope != This && user != "" {
+		if err := m.endUser(ctx, user, LoggedOut, h.ID); err != nil {
+			return err
+		}
+	}
+	err = m.update(Update{
+		Handle: h, Cause: LoggedOut,
+		Change: func(current *Record) (*Record, error) { return current.logout(h.Device, scope, time.Now()), nil },
+	})
+	if err == nil {
+		m.log.InfoContext(ctx, "logout", "session", h.ID.String(), "device", h.Device.String(), "user", user, "scope", string(scope))
+	}
+	return err
+}
+
+// logout returns the record after a device has logged out, nil where the session ends with that.
+func (r *Record) logout(id DeviceID, scope Scope, now time.Time) *Record {
+	if r == nil || scope == All {
 		return nil
 	}
-	return m.endUser(ctx, user, LoggedOut, h.ID)
+	next := *r
+	switch stay := r.without(id); scope {
+	case This:
+		next.relist(stay, now)
+	case Others:
+		if len(stay) == 0 {
+			return r
+		}
+		next.relist(slices.DeleteFunc(slices.Clone(r.Devices), func(d Device) bool { return d.ID != id }), now)
+	}
+	if len(next.Devices) == 0 { // or only such as were past their end
+		return nil
+	}
+	return &next
 }
 
 // UserSessions returns the live sessions of a user, the oldest first.

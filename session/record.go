@@ -72,10 +72,7 @@ func begin(h Handle, now time.Time) *Record {
 func (r *Record) touch(h Handle, now time.Time, t Timing) {
 	r.Touched = now
 	r.Deadline = now.Add(t.Idle + t.Grain)
-	last := slices.MaxFunc(r.Devices, func(a, b Device) int { return a.Ends.Compare(b.Ends) })
-	if last.Ends.Before(r.Deadline) {
-		r.Deadline = last.Ends
-	}
+	r.bound()
 	if at := r.device(h.Device); at >= 0 && r.Devices[at].stale(h, now, t) {
 		r.Devices = slices.Clone(r.Devices)
 		r.Devices[at].Seen = now

@@ -117,6 +117,14 @@ func (t Token) handle(issued time.Time, lifetime time.Duration) Handle {
 
 func (h Handle) anonymous() bool { return h.Device == DeviceID{} }
 
+// named refuses the handle of Go code where a device is needed: a new token is for somebody, and so is a good-bye.
+func (h Handle) named() error {
+	if h.anonymous() {
+		return Refuse(BadRequest, "this needs to know which device of the session is meant")
+	}
+	return nil
+}
+
 func (h Handle) device() Device {
 	return Device{ID: h.Device, Key: h.Key, Issued: h.Issued, Ends: h.Ends, Agent: h.Agent}
 }
