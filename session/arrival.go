@@ -22,7 +22,10 @@ type arrival struct {
 // steps decides what a login does to the visitor's session and to the one that the user shares, which is nil where there
 // is none. Both are as committed; what they become is in the steps.
 func (a *arrival) steps(mine, theirs *Record) ([]Step, error) {
-	a.into = LoggedInto{}
+	a.into = LoggedInto{Combined: []Combined{}}
+	if mine != nil {
+		a.fresh.Agent = mine.agent(a.asked)
+	}
 	switch {
 	case mine != nil && mine.User == a.User && (mine.Shared || !a.Shared):
 		return nil, a.stay(mine)
@@ -36,7 +39,7 @@ func (a *arrival) steps(mine, theirs *Record) ([]Step, error) {
 
 // stay answers for a device that is in already.
 func (a *arrival) stay(mine *Record) error {
-	a.into = LoggedInto{Handle: a.asked, Record: mine, Kept: a.kept(mine)}
+	a.into.Handle, a.into.Record, a.into.Kept = a.asked, mine, a.kept(mine)
 	return nil
 }
 
@@ -79,7 +82,7 @@ func (a *arrival) combine(mine, theirs *Record) ([]Step, error) {
 	next.Absorbed = append(slices.Clip(theirs.Absorbed), a.asked.ID)
 	next.Absorbed = next.Absorbed[max(0, len(next.Absorbed)-maxAbsorbed):]
 	if mine != nil {
-		next.Senders = a.manager.bound(slices.Concat(theirs.Senders, mine.Senders))
+		next.Senders = together(theirs.Senders, mine.Senders, a.manager.senders)
 	}
 	if err := a.enter(&next, slices.Clone(theirs.Devices), &set); err != nil {
 		return nil, err
@@ -130,11 +133,12 @@ func (a *arrival) enter(next *Record, devices []Device, m *Mutation) error {
 	return nil
 }
 
-// kept lists the keys of the visitor's that survive, in order.
+// kept lists the keys of the visitor's that survive, in order. What a user has already is nobody's to take away, private
+// keys too: they were set after the login that made the session the user's.
 func (a *arrival) kept(mine *Record) []string {
 	kept := []string{}
 	for _, e := range mine.state().Entries {
-		if a.keeps(e.Key, a.manager.Writable) {
+		if mine.User == a.User || a.keeps(e.Key, a.manager.Writable) {
 			kept = append(kept, e.Key)
 		}
 	}

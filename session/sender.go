@@ -59,9 +59,34 @@ func (r *Record) remember(id SenderID, mutation uint64, keep int) []Sender {
 	return senders[max(0, len(senders)-keep):]
 }
 
-// bound forgets the least recent of the senders that are too many.
-func (m *Manager) bound(senders []Sender) []Sender {
-	return senders[max(0, len(senders)-m.senders):]
+// together joins the once-memories of two sessions that become one. Where they are too many the longer one forgets its
+// least recent, so that neither side can push the other out.
+func together(theirs, mine []Sender, keep int) []Sender {
+	theirs, mine = slices.Clone(theirs), slices.Clone(mine)
+	for i, s := range mine {
+		at := slices.IndexFunc(theirs, func(t Sender) bool { return t.ID == s.ID })
+		if at >= 0 {
+			mine[i] = s.and(theirs[at])
+			theirs = slices.Delete(theirs, at, at+1)
+		}
+	}
+	for len(theirs)+len(mine) > keep {
+		if len(theirs) > len(mine) {
+			theirs = theirs[1:]
+		} else {
+			mine = mine[1:]
+		}
+	}
+	return slices.Concat(theirs, mine)
+}
+
+// and is the memory of one sender in two sessions.
+func (s Sender) and(other Sender) Sender {
+	if other.Highest > s.Highest {
+		s, other = other, s
+	}
+	s.Mask |= other.Mask << (s.Highest - other.Highest)
+	return s
 }
 
 func (r *Record) sender(id SenderID) int {
