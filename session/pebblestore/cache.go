@@ -13,6 +13,7 @@ const (
 	entryOverhead    = 80 // the Entry, and what the allocator adds to two small strings
 	deletionOverhead = 64
 	senderOverhead   = 32
+	deviceOverhead   = 144
 )
 
 // cache keeps the records committed last, decoded, up to a number of bytes. Only commits put something
@@ -31,6 +32,9 @@ func newCache(bytes int) *cache {
 
 func cost(r *session.Record) int {
 	bytes := recordOverhead + r.State.Size() + len(r.State.Entries)*entryOverhead + len(r.Senders)*senderOverhead
+	for _, d := range r.Devices {
+		bytes += deviceOverhead + len(d.Agent)
+	}
 	for _, d := range r.State.Deletions {
 		bytes += deletionOverhead + len(d.Key)
 	}

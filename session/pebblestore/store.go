@@ -57,6 +57,8 @@ type Store struct {
 	oldest  uint64 // the first line of the story that was not forgotten
 	newest  uint64 // the last one that readers may see
 
+	keptLives, forgetLives uint64 // static; tests make them small
+
 	// Owned by the committer.
 	feed   func(session.Event)
 	failed error // set by the first commit that failed: nothing is acknowledged after it
@@ -95,7 +97,7 @@ func Open(dir string, o Options) (*Store, error) {
 	s := &Store{
 		dir: dir, db: db, oldest: oldest, newest: newest, log: o.Logger,
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
-		cache: newCache(recordCache),
+		cache: newCache(recordCache), keptLives: keptLives, forgetLives: forgetLives,
 		feed:  func(session.Event) {},
 		space: spaceCheck{path: path, log: o.Logger},
 	}

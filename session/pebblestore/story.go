@@ -52,8 +52,8 @@ func (t *tx) encodeStory(batch *pebble.Batch) error {
 
 // forgetStory has the lines that are too old forgotten.
 func (t *tx) forgetStory() {
-	if newest := t.store.newest; newest > t.store.oldest+keptLives+forgetLives {
-		t.forget = newest - keptLives
+	if s := t.store; s.newest > s.oldest+s.keptLives+s.forgetLives {
+		t.forget = s.newest - s.keptLives
 	}
 }
 
@@ -64,10 +64,14 @@ func (s *Store) Lives(_ context.Context, after uint64, limit int) (lives []sessi
 	if s.shut {
 		return nil, 0, false, errClosed
 	}
-	gap = after+1 < s.oldest || after > s.newest
-	from := max(after+1, s.oldest)
-	if after > s.newest {
-		from = s.oldest
+	oldest := s.oldest
+	if s.hidden != nil { // what is being forgotten may be gone from disk
+		oldest = max(oldest, s.hidden.forget)
+	}
+	gap = after > s.newest || after+1 < oldest
+	from := oldest
+	if !gap {
+		from = after + 1
 	}
 	iter, err := s.db.NewIter(&pebble.IterOptions{LowerBound: lifeKey(from), UpperBound: lifeKey(s.newest + 1)})
 	if err != nil {
@@ -86,7 +90,10 @@ func (s *Store) Lives(_ context.Context, after uint64, limit int) (lives []sessi
 		life.Seq = binary.BigEndian.Uint64(iter.Key()[len(prefixLife):])
 		lives = append(lives, life)
 	}
-	return lives, s.newest, gap, iter.Error()
+	if err := iter.Error(); err != nil {
+		return nil, 0, false, s.fault(err)
+	}
+	return lives, s.newest, gap, nil
 }
 
 func appendLife(b []byte, l session.Life) []byte {

@@ -64,7 +64,10 @@ func (s *Store) due(from string, now time.Time) ([]string, error) {
 	for iter.First(); iter.Valid() && len(entries) < sweepChunk; iter.Next() {
 		entries = append(entries, string(iter.Key()))
 	}
-	return entries, iter.Error()
+	if err := iter.Error(); err != nil {
+		return nil, s.fault(err)
+	}
+	return entries, nil
 }
 
 // sweep stages what the entries ask for. One that meets a fault stays, with the entry that will find it again.
