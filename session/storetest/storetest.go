@@ -36,6 +36,17 @@ func Run(t *testing.T, open func(t *testing.T) (store session.Store, reopen func
 		"SweepForgetsTokensAndTickets":  sweepForgetsTokensAndTickets,
 		"AcknowledgedSurvivesReopening": acknowledgedSurvivesReopening,
 		"ClosedRefuses":                 closedRefuses,
+		"LoginMakesTheSessionTheUsers":  loginMakesTheSessionTheUsers,
+		"LoginOfTheUnwritten":           loginOfTheUnwritten,
+		"LoginCombines":                 loginCombines,
+		"LoginMeetsOnlyTheShared":       loginMeetsOnlyTheShared,
+		"LoginThatFailsChangesNothing":  loginThatFailsChangesNothing,
+		"ConcurrentLoginsMeet":          concurrentLoginsMeet,
+		"UsersListFollowsTheSessions":   usersListFollowsTheSessions,
+		"RotatedUnwrittenStaysDead":     rotatedUnwrittenStaysDead,
+		"StoryTellsLives":               storyTellsLives,
+		"StoryOfAnotherStore":           storyOfAnotherStore,
+		"StoryHasNoHoles":               storyHasNoHoles,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &suite{T: t}
