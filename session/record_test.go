@@ -3,6 +3,8 @@ package session
 import (
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -203,6 +205,55 @@ func sampleRecord(t testing.TB) *Record {
 	return mustMutate(t, r, testWrite(3, `{"delete":["gone"],"incr":{"visits":1}}`))
 }
 
+// userRecord has all that a record can hold.
+func userRecord(t testing.TB) *Record {
+	r := *sampleRecord(t)
+	r.User, r.Shared, r.Absorbed = "u42", true, []ID{{1}, {2}}
+	fresh := Token{4}.handle(testStart, 24*time.Hour)
+	fresh.Agent = "a browser"
+	r.relist(append(slices.Clone(r.Devices), fresh.device()), testStart)
+	r.touch(fresh, testStart, testTiming)
+	return &r
+}
+
+// TestRecordOfFormat1 reads the bytes that the version before users wrote for the sample record.
+func TestRecordOfFormat1(t *testing.T) {
+	b, err := os.ReadFile("testdata/record_format1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := DecodeRecord(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := sampleRecord(t) // whose device was seen when the session was touched last
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(State{})); diff != "" {
+		t.Errorf("decoded record differs (-want +got): %s", diff)
+	}
+	for n := range b {
+		if _, err := DecodeRecord(b[:n]); err == nil {
+			t.Fatalf("the first %d bytes of %d are taken for a record", n, len(b))
+		}
+	}
+}
+
+func TestRecordCodecOfUsers(t *testing.T) {
+	r := userRecord(t)
+	b := AppendRecord(nil, r)
+	got, err := DecodeRecord(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(r, got, cmp.AllowUnexported(State{})); diff != "" {
+		t.Errorf("decoded record differs (-want +got): %s", diff)
+	}
+	for n := range b {
+		if _, err := DecodeRecord(b[:n]); err == nil {
+			t.Fatalf("the first %d bytes of %d are taken for a record", n, len(b))
+		}
+	}
+}
+
 func TestRecordCodec(t *testing.T) {
 	r := sampleRecord(t)
 	got, err := DecodeRecord(AppendRecord(nil, r))
@@ -216,7 +267,11 @@ func TestRecordCodec(t *testing.T) {
 
 func FuzzDecodeRecord(f *testing.F) {
 	f.Add(AppendRecord(nil, sampleRecord(f)))
+	f.Add(AppendRecord(nil, userRecord(f)))
 	f.Add([]byte{recordFormat})
+	if older, err := os.ReadFile("testdata/record_format1"); err == nil {
+		f.Add(older)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, err := DecodeRecord(b)
 		if err != nil {
