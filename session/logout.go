@@ -73,8 +73,11 @@ func (m *Manager) Logout(ctx context.Context, h Handle, scope Scope) error {
 		return err
 	}
 	user := ""
-	if r != nil {
+	switch {
+	case r != nil:
 		user = r.User
+	case scope == Others: // than the one that has written nothing: there are none
+		return nil
 	}
 	if scope != This && user != "" {
 		if err := m.endUser(ctx, user, LoggedOut, h.ID); err != nil {
