@@ -61,7 +61,8 @@ func (r *room) stay() error {
 	return nil
 }
 
-// adopt takes a commit from the feed. The tabs that it puts out are so whatever the room knew before: no device comes back.
+// adopt takes a commit from the feed. The tabs that it puts out get their bye whatever the room knew before: no device comes
+// back. What is kept from them is up to the newest record, see fence.
 func (r *room) adopt(e session.Event) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -69,7 +70,7 @@ func (r *room) adopt(e session.Event) {
 	if len(e.Gone) > 0 {
 		for t := range r.tabs {
 			if device := t.join.Handle.Device; slices.Contains(e.Gone, device) {
-				t.out, news = true, true
+				news = true
 				t.say(byeOf(e, device))
 			}
 		}
