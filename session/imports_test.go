@@ -21,6 +21,7 @@ func TestImports(t *testing.T) {
 		"hub":                 "session",
 		"web":                 "session hub",
 		"cmd/seshd":           "session session/pebblestore web",
+		"docs/examples/go":    "session session/pebblestore web",
 	}
 	drivers := []string{"github.com/cockroachdb/", "github.com/gorilla/"}
 	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {
