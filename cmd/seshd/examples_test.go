@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 
+	cdp "github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
 	"github.com/google/go-cmp/cmp"
 	"github.com/gorilla/websocket"
 )
@@ -25,10 +28,8 @@ const exampleKey = "an-api-key-for-the-examples-only"
 // shop is one of docs/examples, running.
 type shop struct {
 	addr  string   // where browsers go
-	app   string   // where the app itself listens; empty where it is seshd too
+	app   string   // where the app itself listens; empty where it has seshd inside
 	seshd *process // likewise nil
-	dir   string   // of its source, as far as it runs from there
-	env   []string // of the app
 	child *child
 }
 
@@ -85,12 +86,12 @@ func startExpress(t *testing.T) *shop {
 // startBehind starts an app and seshd in front of it.
 func startBehind(t *testing.T, dir, command string, env ...string) *shop {
 	t.Helper()
-	s := &shop{app: freeAddr(t), dir: dir}
+	s := &shop{app: freeAddr(t)}
 	_, port, _ := net.SplitHostPort(s.app)
 	s.seshd = start(t, t.TempDir(), withoutLimits("--app", "http://"+s.app, "--api-key", exampleKey)...)
 	s.addr = s.seshd.addr
-	s.env = append(env, "PORT="+port, "SESHD_API_KEY="+exampleKey, "SESHD_INTERNAL_ADDR="+s.seshd.internal)
-	s.child = (&reader{path: os.Getenv("PATH")}).begin(t, dir, command, s.env...)
+	env = append(env, "PORT="+port, "SESHD_API_KEY="+exampleKey, "SESHD_INTERNAL_ADDR="+s.seshd.internal)
+	s.child = (&reader{path: os.Getenv("PATH")}).begin(t, dir, command, env...)
 	s.child.untilListening(t, s.app)
 	return s
 }
@@ -485,5 +486,78 @@ func withoutSeshd(t *testing.T, s *shop) {
 		if status, body := ask(method, path); status != http.StatusServiceUnavailable || strings.Contains(body, "{") {
 			t.Errorf("%s without seshd: %d %s", path, status, body)
 		}
+	}
+}
+
+// submit sends a form of the page and waits until the page that it leads to has loaded.
+func (p *page) submit(t *testing.T, action string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	loaded := make(chan struct{}, 1)
+	err := chromedp.Listen(ctx, func(event any) {
+		if _, ok := event.(*cdp.EventLoadEventFired); ok {
+			select {
+			case loaded <- struct{}{}:
+			default:
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.click(t, fmt.Sprintf(`form[action=%q] button`, action))
+	select {
+	case <-loaded:
+	case <-ctx.Done():
+		t.Fatalf("%s leads nowhere", action)
+	}
+}
+
+// The page of the shop, in a real browser: two tabs that buy, log in, buy again and log out.
+func TestShopPage(t *testing.T) {
+	chromium := startChromium(t)
+	for name, begin := range examples {
+		t.Run(name, func(t *testing.T) {
+			if page := readFile(t, "docs/examples/"+name+"/shop.html"); page != readFile(t, "docs/examples/flask/shop.html") {
+				t.Error("the page is not that of the other examples")
+			}
+			s := begin(t)
+			one, two := openPage(t, chromium, "http://"+s.addr+"/shop"), openPage(t, chromium, "http://"+s.addr+"/shop")
+			show := func(cart string) {
+				t.Helper()
+				for _, p := range []*page{one, two} {
+					p.comesTo(t, fmt.Sprintf(`text("#status") === "live, 2 tabs" && text("#cart") === %q`, cart))
+				}
+			}
+			show("")
+			one.click(t, cherriesButton)
+			show("1 × cherries")
+			two.click(t, cherriesButton)
+			one.click(t, blueberriesButton)
+			show("2 × cherries1 × blueberries")
+
+			evaluate[bool](t, two, `window.neverReloaded = true`)
+			evaluate[bool](t, one, fmt.Sprintf(`document.querySelector("[name=user]").value = %q, true`, "page-of-"+name))
+			one.submit(t, "/login")
+			show("2 × cherries1 × blueberries")
+			two.click(t, cherriesButton) // with the cookie that its neighbour fetched
+			show("3 × cherries1 × blueberries")
+
+			one.submit(t, "/logout")
+			show("")
+			if !evaluate[bool](t, two, `window.neverReloaded === true`) {
+				t.Error("a page was loaded again")
+			}
+			if t.Failed() {
+				t.Logf("the app said:\n%s", s.child.output())
+			}
+			for _, p := range []*page{one, two} {
+				// After a logout or a login the client asks for the session that it knew, and is told that there is another.
+				if rest := p.complaints("favicon.ico", "409 (Conflict) (http://"+s.addr+"/session)"); len(rest) > 0 {
+					t.Errorf("errors in the console:\n%s", strings.Join(rest, "\n"))
+				}
+			}
+		})
 	}
 }
