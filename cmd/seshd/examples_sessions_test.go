@@ -9,7 +9,7 @@ import (
 )
 
 // startMore starts an example with the routes of a file in testdata.
-func startMore(t *testing.T, dir, file, command string) *shop {
+func startMore(t *testing.T, dir, file, command string) *example {
 	t.Helper()
 	if err := os.WriteFile(filepath.Join(dir, file), []byte(readFile(t, "cmd/seshd/testdata/"+file)), 0o600); err != nil {
 		t.Fatal(err)
@@ -17,7 +17,7 @@ func startMore(t *testing.T, dir, file, command string) *shop {
 	return startBehind(t, dir, command)
 }
 
-func startMoreFlask(t *testing.T) *shop {
+func startMoreFlask(t *testing.T) *example {
 	t.Helper()
 	dir := t.TempDir()
 	if err := os.CopyFS(dir, os.DirFS(exampleDir(t, "flask"))); err != nil {
@@ -26,14 +26,14 @@ func startMoreFlask(t *testing.T) *shop {
 	return startMore(t, dir, "flask_more.py", fmt.Sprintf("exec %q flask_more.py", flaskPython(t)))
 }
 
-func startMoreExpress(t *testing.T) *shop {
+func startMoreExpress(t *testing.T) *example {
 	t.Helper()
 	return startMore(t, expressApp(t), "express_more.js", "exec node express_more.js")
 }
 
 // What the two sessions for other languages do at their edges.
 func TestExampleSessions(t *testing.T) {
-	for name, begin := range map[string]func(*testing.T) *shop{"flask": startMoreFlask, "express": startMoreExpress} {
+	for name, begin := range map[string]func(*testing.T) *example{"flask": startMoreFlask, "express": startMoreExpress} {
 		t.Run(name, func(t *testing.T) {
 			s := begin(t)
 			defer func() {

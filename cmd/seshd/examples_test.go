@@ -25,15 +25,15 @@ import (
 // exampleKey is the key of the server API, given as a deployment would.
 const exampleKey = "an-api-key-for-the-examples-only"
 
-// shop is one of docs/examples, running.
-type shop struct {
+// example is one of docs/examples, running.
+type example struct {
 	addr  string   // where browsers go
 	app   string   // where the app itself listens; empty where it has seshd inside
 	seshd *process // likewise nil
 	child *child
 }
 
-var examples = map[string]func(*testing.T) *shop{
+var examples = map[string]func(*testing.T) *example{
 	"flask":   startFlask,
 	"express": startExpress,
 	"go":      startGo,
@@ -55,7 +55,7 @@ func flaskPython(t *testing.T) string {
 	return ""
 }
 
-func startFlask(t *testing.T) *shop {
+func startFlask(t *testing.T) *example {
 	t.Helper()
 	return startBehind(t, exampleDir(t, "flask"), fmt.Sprintf("exec %q app.py", flaskPython(t)), "PYTHONDONTWRITEBYTECODE=1")
 }
@@ -78,15 +78,15 @@ func expressApp(t *testing.T) (dir string) {
 	return dir
 }
 
-func startExpress(t *testing.T) *shop {
+func startExpress(t *testing.T) *example {
 	t.Helper()
 	return startBehind(t, expressApp(t), "exec node app.js")
 }
 
 // startBehind starts an app and seshd in front of it.
-func startBehind(t *testing.T, dir, command string, env ...string) *shop {
+func startBehind(t *testing.T, dir, command string, env ...string) *example {
 	t.Helper()
-	s := &shop{app: freeAddr(t)}
+	s := &example{app: freeAddr(t)}
 	_, port, _ := net.SplitHostPort(s.app)
 	s.seshd = start(t, t.TempDir(), withoutLimits("--app", "http://"+s.app, "--api-key", exampleKey)...)
 	s.addr = s.seshd.addr
@@ -107,13 +107,13 @@ var goExample = sync.OnceValues(func() (string, error) {
 	return path, err
 })
 
-func startGo(t *testing.T) *shop {
+func startGo(t *testing.T) *example {
 	t.Helper()
 	path, err := goExample()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &shop{addr: freeAddr(t)}
+	s := &example{addr: freeAddr(t)}
 	command := fmt.Sprintf("exec %q --addr %s --data %q", path, s.addr, t.TempDir())
 	s.child = (&reader{path: os.Getenv("PATH")}).begin(t, t.TempDir(), command)
 	s.child.untilListening(t, s.addr)
@@ -248,7 +248,7 @@ func (tb *tab) closedBy(t *testing.T, code string, number int) frame {
 }
 
 // exampleCases are what every example does.
-var exampleCases = map[string]func(*testing.T, *shop){
+var exampleCases = map[string]func(*testing.T, *example){
 	"the post's routes":               theRoutesOfThePost,
 	"a tab and a handler":             aTabAndAHandler,
 	"fifty at once":                   fiftyAtOnce,
@@ -277,7 +277,7 @@ func TestExamples(t *testing.T) {
 }
 
 // What the post says, from the first visit without a cookie on, and no cookie but seshd's.
-func theRoutesOfThePost(t *testing.T, s *shop) {
+func theRoutesOfThePost(t *testing.T, s *example) {
 	b := newBrowser(t, s.addr)
 	first := b.gives(t, "/cherries", `{"response":"cherries","session":{"fruit":"cherries"}}`)
 	if lines := first.Header["Set-Cookie"]; len(lines) != 1 || !strings.HasPrefix(lines[0], "session=") || !strings.Contains(lines[0], "HttpOnly") {
@@ -296,7 +296,7 @@ func theRoutesOfThePost(t *testing.T, s *shop) {
 	}
 }
 
-func aTabAndAHandler(t *testing.T, s *shop) {
+func aTabAndAHandler(t *testing.T, s *example) {
 	b := newBrowser(t, s.addr)
 	if _, err := b.session(); err != nil {
 		t.Fatal(err)
@@ -318,7 +318,7 @@ func aTabAndAHandler(t *testing.T, s *shop) {
 }
 
 // Each of 50 requests at once adds a key, with a pause before it writes.
-func fiftyAtOnce(t *testing.T, s *shop) {
+func fiftyAtOnce(t *testing.T, s *example) {
 	const requests = 50
 	b := newBrowser(t, s.addr)
 	b.puts(t, `{"set":{"begun":true}}`)
@@ -357,7 +357,7 @@ func fiftyAtOnce(t *testing.T, s *shop) {
 }
 
 // What was not written is not said to have been.
-func aRefusedWrite(t *testing.T, s *shop) {
+func aRefusedWrite(t *testing.T, s *example) {
 	b := newBrowser(t, s.addr)
 	b.puts(t, `{"set":{"begun":true}}`)
 	response, body := b.page(t, http.MethodPost, "/like/"+strings.Repeat("x", 128), nil)
@@ -368,7 +368,7 @@ func aRefusedWrite(t *testing.T, s *shop) {
 }
 
 // The post's author lost a full cart on registering.
-func loginKeepsTheCart(t *testing.T, s *shop) {
+func loginKeepsTheCart(t *testing.T, s *example) {
 	b := newBrowser(t, s.addr)
 	b.puts(t, `{"set":{"cart":{"cherries":2}}}`)
 	before, tb, old := b.holds(t, `{"cart":{"cherries":2}}`), openTab(t, b), b.cookie(t)
@@ -403,7 +403,7 @@ func loginKeepsTheCart(t *testing.T, s *shop) {
 }
 
 // The cookie that a login replaced opens nothing, and does not push the new one out of the browser.
-func aCookieJustReplaced(t *testing.T, s *shop) {
+func aCookieJustReplaced(t *testing.T, s *example) {
 	b := newBrowser(t, s.addr)
 	b.puts(t, `{"set":{"cart":{"cherries":2}}}`)
 	old := b.cookie(t)
@@ -419,7 +419,7 @@ func aCookieJustReplaced(t *testing.T, s *shop) {
 	b.holds(t, `{"cart":{"cherries":2}}`)
 }
 
-func twoDevicesShareACart(t *testing.T, s *shop) {
+func twoDevicesShareACart(t *testing.T, s *example) {
 	user := "u-" + t.Name()
 	desk, phone := newBrowser(t, s.addr), newBrowser(t, s.addr)
 	desk.puts(t, `{"set":{"cart":{"cherries":2}}}`)
@@ -443,7 +443,7 @@ func twoDevicesShareACart(t *testing.T, s *shop) {
 	tb.told(t, "fruit", `"cherries"`)
 }
 
-func logoutEndsIt(t *testing.T, s *shop) {
+func logoutEndsIt(t *testing.T, s *example) {
 	b := newBrowser(t, s.addr)
 	b.puts(t, `{"set":{"cart":{"cherries":2}}}`)
 	b.goesToShop(t, "/login", "u-"+t.Name())
@@ -457,7 +457,7 @@ func logoutEndsIt(t *testing.T, s *shop) {
 }
 
 // withoutSeshd asks the app itself, as seshd did until it died.
-func withoutSeshd(t *testing.T, s *shop) {
+func withoutSeshd(t *testing.T, s *example) {
 	b := newBrowser(t, s.addr)
 	b.puts(t, `{"set":{"cart":{"cherries":2}}}`)
 	var id string

@@ -37,6 +37,7 @@ var snippets = []struct {
 	{"In a Go program/go", (*reader).writesTheProgram},
 	{"In a Go program/sh", (*reader).runsTheProgram},
 	{"In front of your app/sh", (*reader).startsBeforeAnApp},
+	{"In front of your app/sh/2", (*reader).startsTheFlaskExample},
 	{"Command line/yaml", (*reader).isAConfiguration},
 	{"Command line/sh", (*reader).startsFromTheCheckout},
 	{"Docker/sh", nil}, // needs a container engine
@@ -309,7 +310,7 @@ func TestReadmeHasEveryFlag(t *testing.T) {
 }
 
 func TestDocsLinkToWhatIsThere(t *testing.T) {
-	for _, name := range []string{"README.md", "docs/ARCHITECTURE.md", "docs/PROTOCOL.md"} {
+	for _, name := range []string{"README.md", "docs/ARCHITECTURE.md", "docs/PROTOCOL.md", "docs/examples/flask/README.md", "docs/examples/express/README.md", "docs/examples/go/README.md"} {
 		for _, link := range relativeLinks(readFile(t, name)) {
 			if _, err := os.Stat(filepath.Join(repoRoot(t), filepath.Dir(name), link)); err != nil {
 				t.Errorf("%s: %v", name, err)
