@@ -70,6 +70,17 @@ func TestExampleSessions(t *testing.T) {
 			// Without seshd in front, or with a cookie that is no good, there is nothing to read and nowhere to write.
 			direct := newBrowser(t, s.app)
 			direct.gives(t, "/look", `{}`)
+
+			// A handler that logs somebody in has the user's session from then on, and one that logs out has none.
+			user := "u-" + name
+			first := newBrowser(t, s.addr)
+			first.puts(t, `{"set":{"cart":{"cherries":1}}}`)
+			first.gives(t, "/enter/"+user, fmt.Sprintf(`{"cart":{"cherries":1},"draft":%q,"greeted":%[1]q}`, user))
+			other := newBrowser(t, s.addr)
+			other.puts(t, `{"set":{"cart":{"cherries":1}}}`)
+			other.gives(t, "/enter/"+user, fmt.Sprintf(`{"cart":{"cherries":2},"draft":%q,"greeted":%[1]q}`, user))
+			other.gives(t, "/leave", `{}`)
+			first.holds(t, fmt.Sprintf(`{"cart":{"cherries":2},"draft":%q,"greeted":%[1]q,"left":true}`, user))
 			answers("/ended", http.StatusConflict)
 			b.holds(t, `{}`) // the next request is a new visitor's: what was ended did not come back
 		})

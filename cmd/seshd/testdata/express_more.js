@@ -37,4 +37,17 @@ app.get("/ended", async (req, res) => { // by somebody else, between the reading
   res.send("written");
 });
 
+app.get("/enter/:user", async (req, res) => {
+  req.session.draft = req.params.user;
+  await req.login({ user: req.params.user, shared: true, combine: { cart: "sum" } });
+  req.session.greeted = req.user; // what follows a login is the user's
+  res.json(req.session);
+});
+
+app.get("/leave", async (req, res) => {
+  req.session.left = true;
+  await req.logout({ scope: "this" });
+  res.json(req.session);
+});
+
 app.listen(process.env.PORT, "127.0.0.1");

@@ -48,6 +48,21 @@ def ended():
     return "written"
 
 
+@app.get("/enter/<user>")
+def enter(user):
+    session["draft"] = user
+    session.login(user, shared=True, combine={"cart": "sum"})
+    session["greeted"] = session.user  # what follows a login is the user's
+    return jsonify(dict(session))
+
+
+@app.get("/leave")
+def leave():
+    session["left"] = True
+    session.logout()
+    return jsonify(dict(session))
+
+
 @app.get("/flash")
 def flashed():
     flash("kept under a private key")
