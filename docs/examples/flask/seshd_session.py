@@ -51,7 +51,7 @@ class SeshdSession(UserDict, SessionMixin):
         self.loaded = texts(whole["data"])
         return whole
 
-    accessed = property(lambda self: "whole" in self.__dict__)
+    accessed = property(lambda self: "whole" in self.__dict__, lambda self, _: None)  # newer Flasks would set it
     data = property(lambda self: self.whole["data"])  # what UserDict makes a dict of
     user = property(lambda self: self.whole["user"])  # who is logged in; "" for a guest
     modified = property(lambda self: bool(self.changes()), lambda self, _: None)  # seen by comparing, so nobody need say it
