@@ -1,6 +1,7 @@
 package session
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"time"
@@ -23,6 +24,7 @@ type arrival struct {
 // is none. Both are as committed; what they become is in the steps.
 func (a *arrival) steps(mine, theirs *Record) ([]Step, error) {
 	a.into = LoggedInto{}
+	a.fresh.Agent = cmp.Or(a.asked.Agent, mine.agent(a.asked.Device))
 	switch {
 	case mine != nil && mine.User == a.User && (mine.Shared || !a.Shared):
 		return nil, a.stay(mine)

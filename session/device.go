@@ -46,6 +46,17 @@ func (r *Record) device(id DeviceID) int {
 	return slices.IndexFunc(r.Devices, func(d Device) bool { return d.ID == id })
 }
 
+// agent is the User-Agent that a device was last seen with. A backend that speaks for the browser does not know it.
+func (r *Record) agent(id DeviceID) string {
+	if r == nil {
+		return ""
+	}
+	if at := r.device(id); at >= 0 {
+		return r.Devices[at].Agent
+	}
+	return ""
+}
+
 // relist replaces the list of devices on a record that is being made. Those past their end are left out, and so is
 // what is over MaxDevices.
 func (r *Record) relist(devices []Device, now time.Time) {

@@ -37,10 +37,12 @@ type Combined struct {
 	How How    `json:"how"`
 }
 
-// CheckUser says whether a text can be an app's name of a user. It goes into headers and logs.
+// CheckUser says whether a text can be an app's name of a user. It goes into headers and logs; since headers lose the spaces
+// at either end, "bob " would pass for "bob" with whoever believes X-Session-User.
 func CheckUser(user string) error {
-	if user == "" || len(user) > MaxUserBytes || !utf8.ValidString(user) || strings.ContainsFunc(user, unicode.IsControl) {
-		return Refuse(BadRequest, "a user is named by 1 to %d bytes of UTF-8 without control characters", MaxUserBytes)
+	if user == "" || len(user) > MaxUserBytes || !utf8.ValidString(user) ||
+		strings.ContainsFunc(user, unicode.IsControl) || strings.TrimSpace(user) != user {
+		return Refuse(BadRequest, "a user is named by 1 to %d bytes of UTF-8 without control characters, and without space at either end", MaxUserBytes)
 	}
 	return nil
 }
@@ -81,7 +83,6 @@ func (m *Manager) Login(ctx context.Context, h Handle, l Login) (LoggedInto, err
 		return LoggedInto{}, err
 	}
 	token, fresh := m.Begin()
-	fresh.Agent = h.Agent
 	a := &arrival{Login: l, manager: m, asked: h, fresh: fresh}
 	err := m.login(Admission{Handle: h, User: l.User, Shared: l.Shared, Change: a.steps})
 	if err != nil {

@@ -1,7 +1,9 @@
 package session
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"time"
 )
@@ -31,7 +33,7 @@ func ParseScope(s string) (Scope, error) {
 func (m *Manager) Rotate(ctx context.Context, h Handle) (LoggedInto, error) {
 	token := NewToken()
 	fresh := token.handle(h.Issued, m.options.Lifetime)
-	fresh.ID, fresh.Agent, fresh.Ends = h.ID, h.Agent, h.Ends
+	fresh.ID, fresh.Ends = h.ID, h.Ends
 	into := LoggedInto{Handle: fresh, Token: token, Renewed: true}
 	err := m.update(Update{
 		Handle: h, Cause: Rotated,
@@ -41,6 +43,7 @@ func (m *Manager) Rotate(ctx context.Context, h Handle) (LoggedInto, error) {
 				current = begin(h, now)
 			}
 			next := *current
+			fresh.Agent = cmp.Or(h.Agent, current.agent(h.Device))
 			d := fresh.device()
 			d.Seen = now
 			next.relist(append(current.without(h.Device), d), now)
@@ -59,12 +62,18 @@ func (m *Manager) Rotate(ctx context.Context, h Handle) (LoggedInto, error) {
 	return into, nil
 }
 
+// errNothing keeps a session that was never written as it is.
+var errNothing = errors.New("nothing to do")
+
 // Logout ends the handle's part in its session, or more of what its user has.
 func (m *Manager) Logout(ctx context.Context, h Handle, scope Scope) error {
 	user := ""
 	err := m.update(Update{
 		Handle: h, Cause: LoggedOut,
 		Change: func(current *Record) (*Record, error) {
+			if current == nil && scope == Others { // nobody else has what was never written
+				return nil, errNothing
+			}
 			if current == nil {
 				return nil, nil
 			}
@@ -84,7 +93,7 @@ func (m *Manager) Logout(ctx context.Context, h Handle, scope Scope) error {
 			return &next, nil
 		},
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errNothing) {
 		return err
 	}
 	m.log.InfoContext(ctx, "logout", "session", h.ID.String(), "device", h.Device.String(), "user", user, "scope", string(scope))
