@@ -78,7 +78,7 @@ func (a *App) readSession(w http.ResponseWriter, r *http.Request) {
 		a.refuse(w, r, err)
 		return
 	}
-	v.handle.Device = session.DeviceID{} // nobody was asked for
+	v.handle.Device = session.DeviceID{} // nobody was asked for, and nobody is active
 	a.writeWhole(w, r, v)
 }
 
@@ -97,6 +97,9 @@ func (a *App) writeWhole(w http.ResponseWriter, r *http.Request, v visitor) {
 	}
 	if v.record != nil {
 		whole.Created, whole.LastSeen = wireTime(v.record.Created), wireTime(v.record.Touched)
+		if whole.Device == "" {
+			whole.Expires = wireTime(v.record.Deadline)
+		}
 	}
 	w.Header().Set("Content-Type", typeJSON)
 	writeJSON(w, whole)
