@@ -20,6 +20,18 @@ const readyWait = 900 * time.Millisecond
 // Internal returns the handler of the internal listener: health, metrics and the question of proxies for everybody who
 // reaches it, the server API and profiles for holders of an API key; not the command line, which may hold secrets.
 func (a *App) Internal() http.Handler {
+	operations, api := a.operations(), a.serverAPI()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/v1/") { // with paths as they came: a user's name may hold any character
+			api.ServeHTTP(w, r)
+			return
+		}
+		operations.ServeHTTP(w, r)
+	})
+}
+
+// operations has what proxies, probes and people on duty ask for.
+func (a *App) operations() *mux.Router {
 	router := mux.NewRouter()
 	router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a.refuse(w, r, &refusal{notFound, "there is nothing at this path of the internal listener"})
@@ -29,22 +41,13 @@ func (a *App) Internal() http.Handler {
 	router.HandleFunc("/readyz", a.ready).Methods("GET", "HEAD")
 	router.HandleFunc("/auth", a.auth) // some proxies ask by the method of the request that they ask about
 	router.Handle("/metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{})).Methods("GET", "HEAD")
-
-	api := a.serverAPI()
-	routes := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasPrefix(r.URL.Path, "/v1/") { // with paths as they came: a user's name may hold any character
-			api.ServeHTTP(w, r)
-			return
-		}
-		router.ServeHTTP(w, r)
-	})
 	profiles := router.PathPrefix("/debug/pprof/").Subrouter()
 	profiles.Use(a.withKey)
 	profiles.HandleFunc("/profile", pprof.Profile)
 	profiles.HandleFunc("/symbol", pprof.Symbol)
 	profiles.HandleFunc("/trace", pprof.Trace)
 	profiles.PathPrefix("/").HandlerFunc(pprof.Index)
-	return routes
+	return router
 }
 
 // ready says whether the public listener accepts and the store answers.

@@ -3,6 +3,7 @@ package web
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -153,14 +154,28 @@ func (a *App) readObject(r *http.Request, v any) error {
 	if err != nil {
 		return err
 	}
-	decoder := json.NewDecoder(bytes.NewReader(compact))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(v); err != nil || !bytes.HasPrefix(compact, []byte("{")) {
-		reason := "it is not an object"
-		if err != nil {
-			reason = strings.TrimPrefix(err.Error(), "json: ")
-		}
+	if reason := decodeMembers(compact, v); reason != "" {
 		return session.Refuse(session.BadRequest, "the body is not what this path takes: %.200s", reason)
 	}
 	return nil
+}
+
+// decodeMembers decodes an object with known members, or says what is wrong with it. encoding/json takes "USER" for user,
+// and of both the later one: so the names are looked at first.
+func decodeMembers(compact []byte, v any) (wrong string) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(compact, &members) != nil || members == nil {
+		return "it is not an object"
+	}
+	for name := range members {
+		if strings.ContainsFunc(name, func(c rune) bool { return c != '_' && (c < 'a' || c > 'z') }) {
+			return fmt.Sprintf("unknown field %.100q", name)
+		}
+	}
+	decoder := json.NewDecoder(bytes.NewReader(compact))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(v); err != nil {
+		return strings.TrimPrefix(err.Error(), "json: ")
+	}
+	return ""
 }

@@ -11,7 +11,7 @@ import (
 
 // serverAPI returns the API for the app's backend, every route of which wants a key. The backend relays the browser's
 // Cookie header as its own, which says who is meant.
-func (a *App) serverAPI() http.Handler {
+func (a *App) serverAPI() *mux.Router {
 	routes := mux.NewRouter().UseEncodedPath().SkipClean(true)
 	routes.NotFoundHandler = a.withKey(http.HandlerFunc(a.notInAPI))
 	routes.MethodNotAllowedHandler = a.withKey(a.methodNotAllowed(routes))
@@ -28,6 +28,7 @@ func (a *App) serverAPI() http.Handler {
 	handle("/v1/users/{user}/sessions", a.listUser, "GET", "HEAD")
 	handle("/v1/users/{user}/sessions", a.endUser, "DELETE")
 	handle("/v1/events", a.story, "GET")
+	handle("/v1/openapi.json", a.describeAPI, "GET", "HEAD")
 	return routes
 }
 
@@ -77,7 +78,7 @@ func (a *App) readSession(w http.ResponseWriter, r *http.Request) {
 		a.refuse(w, r, err)
 		return
 	}
-	v.handle.Device = session.DeviceID{} // nobody was asked for
+	v.handle.Device = session.DeviceID{} // nobody was asked for, and nobody is active
 	a.writeWhole(w, r, v)
 }
 
@@ -96,6 +97,9 @@ func (a *App) writeWhole(w http.ResponseWriter, r *http.Request, v visitor) {
 	}
 	if v.record != nil {
 		whole.Created, whole.LastSeen = wireTime(v.record.Created), wireTime(v.record.Touched)
+		if whole.Device == "" {
+			whole.Expires = wireTime(v.record.Deadline)
+		}
 	}
 	w.Header().Set("Content-Type", typeJSON)
 	writeJSON(w, whole)

@@ -182,7 +182,8 @@ func (b *browser) goesToShop(t *testing.T, path, user string) {
 	}
 }
 
-func (b *browser) cookie(t *testing.T) string {
+// onlyCookie is the value of the one cookie that the browser has.
+func (b *browser) onlyCookie(t *testing.T) string {
 	t.Helper()
 	cookies := b.http.Jar.Cookies(&url.URL{Scheme: "http", Host: b.addr, Path: "/"})
 	if len(cookies) != 1 || cookies[0].Name != "session" {
@@ -283,7 +284,7 @@ func theRoutesOfThePost(t *testing.T, s *example) {
 	if lines := first.Header["Set-Cookie"]; len(lines) != 1 || !strings.HasPrefix(lines[0], "session=") || !strings.Contains(lines[0], "HttpOnly") {
 		t.Errorf("the first answer sets %q", lines)
 	}
-	cookie := b.cookie(t)
+	cookie := b.onlyCookie(t)
 	response, body := b.page(t, http.MethodGet, "/", nil)
 	if body != "hello" || !strings.HasPrefix(response.Header.Get("Content-Type"), "text/html") && !strings.HasPrefix(response.Header.Get("Content-Type"), "text/plain") {
 		t.Errorf("/ says %q, %s", body, response.Header.Get("Content-Type"))
@@ -291,7 +292,7 @@ func theRoutesOfThePost(t *testing.T, s *example) {
 	b.gives(t, "/blueberries", `{"response":"blueberries","session":{"fruit":"blueberries","start":true}}`)
 	last := b.gives(t, "/destroy-session", `{"response":"session destroyed","session":{}}`)
 	b.holds(t, `{}`)
-	if lines := append(response.Header["Set-Cookie"], last.Header["Set-Cookie"]...); len(lines) > 0 || b.cookie(t) != cookie {
+	if lines := append(response.Header["Set-Cookie"], last.Header["Set-Cookie"]...); len(lines) > 0 || b.onlyCookie(t) != cookie {
 		t.Errorf("later answers set %q", lines)
 	}
 }
@@ -371,9 +372,9 @@ func aRefusedWrite(t *testing.T, s *example) {
 func loginKeepsTheCart(t *testing.T, s *example) {
 	b := newBrowser(t, s.addr)
 	b.puts(t, `{"set":{"cart":{"cherries":2}}}`)
-	before, tb, old := b.holds(t, `{"cart":{"cherries":2}}`), openTab(t, b), b.cookie(t)
+	before, tb, old := b.holds(t, `{"cart":{"cherries":2}}`), openTab(t, b), b.onlyCookie(t)
 	b.goesToShop(t, "/register", "u-"+t.Name())
-	if b.cookie(t) == old {
+	if b.onlyCookie(t) == old {
 		t.Error("the cookie is the same as before the login")
 	}
 	after := b.holds(t, `{"cart":{"cherries":2}}`)
@@ -406,7 +407,7 @@ func loginKeepsTheCart(t *testing.T, s *example) {
 func aCookieJustReplaced(t *testing.T, s *example) {
 	b := newBrowser(t, s.addr)
 	b.puts(t, `{"set":{"cart":{"cherries":2}}}`)
-	old := b.cookie(t)
+	old := b.onlyCookie(t)
 	b.goesToShop(t, "/login", "u-"+t.Name())
 	thief := newBrowser(t, s.addr)
 	thief.http.Jar.SetCookies(&url.URL{Scheme: "http", Host: s.addr, Path: "/"}, []*http.Cookie{{Name: "session", Value: old, Path: "/"}})
@@ -432,7 +433,7 @@ func twoDevicesShareACart(t *testing.T, s *example) {
 	}
 	desk.holds(t, `{"cart":{"cherries":3,"blueberries":1}}`)
 	tb.told(t, "cart", `{"cherries":3,"blueberries":1}`)
-	if desk.cookie(t) == phone.cookie(t) {
+	if desk.onlyCookie(t) == phone.onlyCookie(t) {
 		t.Error("both have one cookie")
 	}
 
@@ -447,11 +448,11 @@ func logoutEndsIt(t *testing.T, s *example) {
 	b := newBrowser(t, s.addr)
 	b.puts(t, `{"set":{"cart":{"cherries":2}}}`)
 	b.goesToShop(t, "/login", "u-"+t.Name())
-	tb, old := openTab(t, b), b.cookie(t)
+	tb, old := openTab(t, b), b.onlyCookie(t)
 	b.goesToShop(t, "/logout", "")
 	tb.closedBy(t, "logged_out", 4002)
 	b.gives(t, "/cherries", `{"response":"cherries","session":{"fruit":"cherries"}}`)
-	if b.cookie(t) == old {
+	if b.onlyCookie(t) == old {
 		t.Error("the cookie outlived the logout")
 	}
 }
@@ -465,7 +466,7 @@ func withoutSeshd(t *testing.T, s *example) {
 	ask := func(method, path string) (int, string) {
 		t.Helper()
 		request, _ := http.NewRequestWithContext(t.Context(), method, "http://"+s.app+path, nil)
-		request.Header.Set("Cookie", "session="+b.cookie(t))
+		request.Header.Set("Cookie", "session="+b.onlyCookie(t))
 		request.Header.Set("X-Session-Id", id)
 		response, err := b.http.Do(request)
 		if err != nil {

@@ -86,6 +86,8 @@ type frame struct {
 	By        string
 	Tabs      int
 	Code      string
+	Into      string
+	Continues string
 	Message   string
 	Duplicate bool
 
