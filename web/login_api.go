@@ -61,6 +61,9 @@ func (a *App) answerLogin(w http.ResponseWriter, r *http.Request, into session.L
 		return
 	}
 	answer.ID, answer.Version, answer.Device = into.Handle.ID.String(), into.Record.State.Version, into.Handle.Device.String()
+	if answer.Kept == nil {
+		answer.Kept = []string{}
+	}
 	if answer.Combined == nil {
 		answer.Combined = []session.Combined{}
 	}
@@ -120,12 +123,9 @@ func (a *App) meant(r *http.Request, body any, device func() string) (session.Ha
 		}
 		return v.handle, err
 	}
-	var want session.DeviceID
-	if name := device(); name != "" {
-		var ok bool
-		if want, ok = session.ParseDevice(name); !ok {
-			return session.Handle{}, session.Refuse(session.BadRequest, `"device" is 16 lower-case hex digits`)
-		}
+	want, ok := session.ParseDevice(device())
+	if !ok && device() != "" {
+		return session.Handle{}, session.Refuse(session.BadRequest, `"device" is 16 lower-case hex digits`)
 	}
 	record, err := a.manager.Load(r.Context(), session.Handle{ID: id})
 	if err != nil {
@@ -133,9 +133,9 @@ func (a *App) meant(r *http.Request, body any, device func() string) (session.Ha
 	}
 	h, found := record.Handle(want)
 	switch {
-	case found:
+	case found && (device() == "" || h.Device == want):
 		return h, nil
-	case want == session.DeviceID{}:
+	case device() == "":
 		return h, session.Refuse(session.BadRequest, `the session has %d devices: relay the Cookie, or name one as "device"`, len(record.Devices))
 	}
 	return h, session.Refuse(session.NoSuchSession, "the session has no device %s", want)
