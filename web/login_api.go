@@ -20,14 +20,16 @@ type loggedIn struct {
 	Combined  []session.Combined `json:"combined"`
 }
 
+type loginBody struct {
+	User    string                 `json:"user"`
+	Keep    session.Globs          `json:"keep"`
+	Combine map[string]session.How `json:"combine"`
+	Shared  bool                   `json:"shared"`
+	Device  string                 `json:"device"`
+}
+
 func (a *App) login(w http.ResponseWriter, r *http.Request) {
-	var body struct {
-		User    string                 `json:"user"`
-		Keep    session.Globs          `json:"keep"`
-		Combine map[string]session.How `json:"combine"`
-		Shared  bool                   `json:"shared"`
-		Device  string                 `json:"device"`
-	}
+	var body loginBody
 	h, err := a.meant(r, &body, func() string { return body.Device })
 	var into session.LoggedInto
 	if err == nil {

@@ -43,7 +43,10 @@ func (a *App) story(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	for {
-		page, next, err := a.storyAfter(r.Context(), after)
+		page, next, err := a.storyAfter(r.Context(), after, heartbeat)
+		if err != nil && r.Context().Err() == nil {
+			a.log.Error("a story broke off; whoever reads it comes back", "error", err)
+		}
 		if err != nil || stream.send(page) != nil {
 			return
 		}
@@ -65,8 +68,8 @@ func (a *App) storyFrom(r *http.Request) (uint64, error) {
 }
 
 // storyAfter waits for what comes next, and gives a heartbeat where nothing does.
-func (a *App) storyAfter(ctx context.Context, after uint64) (page []byte, next uint64, err error) {
-	wait, cancel := context.WithTimeout(ctx, heartbeat)
+func (a *App) storyAfter(ctx context.Context, after uint64, beat time.Duration) (page []byte, next uint64, err error) {
+	wait, cancel := context.WithTimeout(ctx, beat)
 	defer cancel()
 	lives, gap, err := a.manager.Story(wait, after, storyPage)
 	switch {

@@ -32,6 +32,8 @@ const pageTime = 30 * time.Second
 type reader struct {
 	dir     string
 	addr    string // instead of localhost:8000
+	api     string // instead of localhost:8001
+	data    string // of the server
 	program string // where the Go program is to listen
 	path    string // the PATH of what it runs
 
@@ -41,8 +43,9 @@ type reader struct {
 }
 
 func newReader(t *testing.T) *reader {
-	p := start(t, t.TempDir())
-	r := &reader{dir: t.TempDir(), addr: localhost(p.addr), program: localhost(freeAddr(t))}
+	data := t.TempDir()
+	p := start(t, data)
+	r := &reader{dir: t.TempDir(), addr: localhost(p.addr), api: localhost(p.internal), data: data, program: localhost(freeAddr(t))}
 	// npx would fetch wscat; the one there is stands in for it.
 	r.write(t, "bin/npx", fmt.Sprintf("#!/bin/sh\n[ \"$1\" = wscat ] || exit 127\nshift\nexec %q \"$@\"\n", wscatProgram(t)))
 	if err := os.Chmod(filepath.Join(r.dir, "bin/npx"), 0o700); err != nil {
@@ -55,6 +58,8 @@ func newReader(t *testing.T) *reader {
 // here puts the addresses of this run into a snippet.
 func (r *reader) here(text string) string {
 	text = strings.ReplaceAll(text, "localhost:8000", r.addr)
+	text = strings.ReplaceAll(text, "localhost:8001", r.api)
+	text = strings.ReplaceAll(text, "data/api-key", r.data+"/api-key")
 	return strings.ReplaceAll(text, `":8000"`, `"`+r.program+`"`)
 }
 

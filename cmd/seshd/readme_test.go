@@ -38,6 +38,7 @@ var snippets = []struct {
 	{"In a Go program/sh", (*reader).runsTheProgram},
 	{"In front of your app/sh", (*reader).startsBeforeAnApp},
 	{"In front of your app/sh/2", (*reader).startsTheFlaskExample},
+	{"From your backend/sh", (*reader).asksTheServerAPI},
 	{"Command line/yaml", (*reader).isAConfiguration},
 	{"Command line/sh", (*reader).startsFromTheCheckout},
 	{"Docker/sh", nil}, // needs a container engine
@@ -265,6 +266,22 @@ func (r *reader) runsTheProgram(t *testing.T, text string) {
 	c.interrupt(t)
 }
 
+// asksTheServerAPI is the backend of a browser with a cart.
+func (r *reader) asksTheServerAPI(t *testing.T, text string) {
+	v := newBrowser(t, r.addr)
+	if _, err := v.post(`{"set":{"cart":{"sku1":2},"junk":1}}`, ""); err != nil {
+		t.Fatal(err)
+	}
+	got := strings.Split(strings.TrimSpace(r.sh(t, "cookie='"+v.cookie()+"'\n"+text)), "\n")
+	want := []string{
+		`{"id":"…","version":2,"set":{"_plan":"gold"},"delete":[]}`,
+		`{"id":"…","version":3,"device":"…","set_cookie":["…"],"kept":["cart"],"combined":[]}`,
+	}
+	if len(got) != len(want) || !matches(want[0], got[0]) || !matches(want[1], got[1]) {
+		t.Errorf("%q", got)
+	}
+}
+
 func (r *reader) isAConfiguration(t *testing.T, text string) {
 	r.yaml = text // startsFromTheCheckout starts with it
 	r.write(t, "seshd.yaml", text)
@@ -324,6 +341,16 @@ func TestProtocolReferenceHasEveryCode(t *testing.T) {
 	for _, code := range codesInSource(t) {
 		if !strings.Contains(text, "| `"+code+"` |") {
 			t.Errorf("docs/PROTOCOL.md does not explain %s", code)
+		}
+	}
+}
+
+func TestProtocolReferenceHasEveryOperation(t *testing.T) {
+	text := readFile(t, "docs/PROTOCOL.md")
+	for _, operation := range operations() {
+		method, path, _ := strings.Cut(operation, " ")
+		if !strings.Contains(text, "`"+operation+"`") && (method != http.MethodGet || !strings.Contains(text, "`"+path+"`")) {
+			t.Errorf("docs/PROTOCOL.md does not explain %s", operation)
 		}
 	}
 }
