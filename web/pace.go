@@ -1,8 +1,11 @@
 package web
 
 import (
+	"bufio"
+	"context"
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"sync"
 	"time"
@@ -14,6 +17,7 @@ type pace struct {
 	http.ResponseWriter
 	control *http.ResponseController
 	body    io.ReadCloser
+	request context.Context
 
 	mu    sync.Mutex // guards what follows, as the body is read by another goroutine than the handler's
 	ended bool
@@ -22,7 +26,8 @@ type pace struct {
 
 // newPace begins a pace and puts it before the body of the request. Its end must be called before the handler returns.
 func newPace(w http.ResponseWriter, r *http.Request) *pace {
-	p := &pace{ResponseWriter: w, control: http.NewResponseController(w), body: r.Body}
+	p := &pace{ResponseWriter: w, control: http.NewResponseController(w), body: r.Body, request: r.Context()}
+	p.rest()
 	if r.ContentLength != 0 {
 		r.Body = pacedBody{p}
 	} else {
@@ -64,23 +69,60 @@ func (p *pace) allow(wait time.Duration) {
 // extend sets the deadline of the next write.
 func (p *pace) extend() { _ = p.control.SetWriteDeadline(time.Now().Add(writeWait)) }
 
+// rest takes the deadline away once the write is done: over HTTP/2 it would end the stream of an app that is silent for longer.
+func (p *pace) rest() { _ = p.control.SetWriteDeadline(time.Time{}) }
+
 func (p *pace) Write(b []byte) (int, error) {
 	p.extend()
+	defer p.rest()
 	return p.ResponseWriter.Write(b)
 }
 
 func (p *pace) WriteHeader(status int) { // which writes at once for an informational one
 	p.extend()
+	defer p.rest()
 	p.ResponseWriter.WriteHeader(status)
 }
 
 // FlushError is how http.ResponseController flushes.
 func (p *pace) FlushError() error {
 	p.extend()
+	defer p.rest()
 	return p.control.Flush()
 }
 
-// Unwrap lets http.ResponseController take the connection over.
+// Hijack takes the connection over. It ends with the request: ReverseProxy itself closes the app's side alone then, and waits
+// for a write to a client that does not read.
+func (p *pace) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffered, err := p.control.Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	_ = conn.SetWriteDeadline(time.Now().Add(writeWait)) // of the handshake, which passes by pacedConn
+	context.AfterFunc(p.request, func() { conn.Close() })
+	return pacedConn{conn}, buffered, nil
+}
+
+// pacedConn is a connection that was taken over, with a deadline for each write.
+type pacedConn struct{ net.Conn }
+
+func (c pacedConn) Write(b []byte) (int, error) {
+	if err := c.SetWriteDeadline(time.Now().Add(writeWait)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(b)
+}
+
+// CloseWrite tells the client of the app's end, and leaves it little time for its own.
+func (c pacedConn) CloseWrite() error {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.ErrUnsupported // so ReverseProxy closes all of it
+	}
+	return errors.Join(c.SetReadDeadline(time.Now().Add(closeWait)), half.CloseWrite())
+}
+
+// Unwrap lets http.ResponseController find what pace leaves alone.
 func (p *pace) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
 // pacedBody is the body of a request that has a pace.
@@ -89,8 +131,8 @@ type pacedBody struct{ pace *pace }
 func (b pacedBody) Read(into []byte) (int, error) {
 	b.pace.allow(bodyWait)
 	n, err := b.pace.body.Read(into)
+	b.pace.allow(0) // as for a request without a body; and the app may take its time with what was read
 	if err != nil {
-		b.pace.allow(0) // as for a request without a body
 		b.pace.mu.Lock()
 		b.pace.err = err
 		b.pace.mu.Unlock()

@@ -111,6 +111,11 @@ func (p *passage) rewrite(r *httputil.ProxyRequest) {
 		Scheme: p.proxy.target.Scheme, Host: p.proxy.target.Host,
 		Path: in.Path, RawPath: in.RawPath, RawQuery: in.RawQuery, ForceQuery: in.ForceQuery,
 	}
+	if !strings.EqualFold(out.Header.Get("Upgrade"), "websocket") {
+		// Requests within h2c would reach the app past us, and say themselves who they are.
+		out.Header.Del("Upgrade")
+		out.Header.Del("Connection")
+	}
 	removeOurs(out.Header)
 	removeOurs(out.Trailer)
 	r.SetXForwarded()

@@ -149,45 +149,120 @@ func TestOverTLSTheAppGetsTheHTTPSCookie(t *testing.T) {
 	same(t, app.reached().Header.Get("Cookie"), "session="+plain.cookie().Value) // as the API would prefer the other
 }
 
-// hurried serves an app by a server that gives a whole request, and a whole answer, less time than they take here.
-func hurried(t *testing.T, s *server) *browser {
+// hurried serves an app by a server that gives a whole request, and a whole answer, less time than they take here. So do
+// the deadlines of single writes, which nothing is to be bound by while it does not write.
+func hurried(t *testing.T, s *server, protocol int) *browser {
 	t.Helper()
-	short := httptest.NewUnstartedServer(s.app)
-	short.Config.ReadTimeout, short.Config.WriteTimeout = 100*time.Millisecond, 100*time.Millisecond
-	short.Start()
+	short := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor != protocol {
+			t.Errorf("%s, want version %d", r.Proto, protocol)
+		}
+		s.app.ServeHTTP(hasty{w}, r)
+	}))
+	short.Config.ReadTimeout, short.Config.WriteTimeout = hurry, hurry
+	if protocol == 2 {
+		short.EnableHTTP2 = true
+		short.StartTLS()
+	} else {
+		short.Start()
+	}
 	t.Cleanup(short.Close)
 	client := short.Client()
 	client.Jar, _ = cookiejar.New(nil)
+	client.Timeout = patience
 	t.Cleanup(client.CloseIdleConnections)
 	return &browser{t, &server{t: t, url: short.URL}, client.Jar, client}
 }
 
+const hurry = 100 * time.Millisecond
+
+// hasty makes every deadline of a write a short one.
+type hasty struct{ http.ResponseWriter }
+
+func (h hasty) Unwrap() http.ResponseWriter { return h.ResponseWriter }
+
+func (h hasty) SetWriteDeadline(at time.Time) error {
+	if !at.IsZero() {
+		at = time.Now().Add(hurry)
+	}
+	return http.NewResponseController(h.ResponseWriter).SetWriteDeadline(at)
+}
+
 func TestNoTimeOfTheServerCutsWhatMoves(t *testing.T) {
-	const parts = 4 // of 100 ms each
+	const parts, between = 4, 3 * hurry / 2
 	app := newAppBehind(t, func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)
 		}
 		for range parts {
-			<-time.After(100 * time.Millisecond)
+			<-time.After(between)
 			w.Write([]byte("part "))
 			http.NewResponseController(w).Flush()
 		}
 		w.Write(body)
 	})
-	b := hurried(t, start(t, setup{web: web.Options{App: app.url}}))
-	up, feed := io.Pipe()
-	go func() {
-		for range parts {
-			<-time.After(100 * time.Millisecond)
-			io.WriteString(feed, "PART ")
+	s := start(t, setup{web: web.Options{App: app.url}})
+	for _, protocol := range []int{1, 2} {
+		b := hurried(t, s, protocol)
+		up, feed := io.Pipe()
+		go func() {
+			for range parts {
+				<-time.After(between)
+				io.WriteString(feed, "PART ")
+			}
+			feed.Close()
+		}()
+		defer up.Close()
+		r, _ := http.NewRequest("POST", b.s.url+"/", up)
+		same(t, b.send(r).want(200).body, strings.Repeat("part ", parts)+strings.Repeat("PART ", parts))
+		same(t, b.get("/").want(200).body, strings.Repeat("part ", parts)) // on the same connection
+	}
+}
+
+func TestNothingButWebSocketIsTunnelled(t *testing.T) {
+	app := newAppBehind(t, nil)
+	b := start(t, setup{web: web.Options{App: app.url}}).visit()
+	for _, protocol := range []string{"h2c", "websocket, h2c", "h2c, websocket", "tcp"} {
+		b.get("/", "Connection", "Upgrade, HTTP2-Settings", "Upgrade", protocol, "HTTP2-Settings", "AAMAAABkAAQAAP__").want(200)
+		if got := app.reached().Header; got.Get("Upgrade")+got.Get("Connection")+got.Get("HTTP2-Settings") != "" {
+			t.Errorf("Upgrade: %s reached the app as %v", protocol, got)
 		}
-		feed.Close()
-	}()
-	r, _ := http.NewRequest("POST", b.s.url+"/", up)
-	same(t, b.send(r).want(200).body, strings.Repeat("part ", parts)+strings.Repeat("PART ", parts))
-	same(t, b.get("/").want(200).body, strings.Repeat("part ", parts)) // on the same connection
+	}
+}
+
+func TestAShutdownDoesNotWaitForASocketThatIsNotRead(t *testing.T) {
+	full, over := make(chan bool), make(chan bool)
+	app := newAppBehind(t, func(w http.ResponseWriter, r *http.Request) {
+		upgrader := websocket.Upgrader{}
+		conn, err := upgrader.Upgrade(w, r, nil)
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		flood := make([]byte, 1<<20)
+		for err == nil { // until nothing fits in between any more
+			conn.SetWriteDeadline(time.Now().Add(200 * time.Millisecond))
+			err = conn.WriteMessage(websocket.BinaryMessage, flood)
+		}
+		full <- true
+		<-over
+	})
+	s := start(t, setup{web: web.Options{App: app.url, ShutdownTimeout: 200 * time.Millisecond}})
+	conn, _, err := websocket.DefaultDialer.Dial("ws"+strings.TrimPrefix(s.url, "http")+"/socket", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	defer close(over)
+	<-full
+	stopped := make(chan bool)
+	go func() { s.stop(); close(stopped) }()
+	select {
+	case <-stopped:
+	case <-time.After(patience):
+		t.Fatal("the server still waits for the client to read")
+	}
 }
 
 func TestAShutdownEndsTheAppsStreamsAndNothingElse(t *testing.T) {

@@ -69,7 +69,7 @@ func (a *App) resolve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.manager.Touch(v.handle, v.record)
-	a.writeWhole(w, r, v)
+	a.writeWhole(w, v)
 }
 
 func (a *App) readSession(w http.ResponseWriter, r *http.Request) {
@@ -79,14 +79,13 @@ func (a *App) readSession(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v.handle.Device = session.DeviceID{} // nobody was asked for, and nobody is active
-	a.writeWhole(w, r, v)
+	a.writeWhole(w, v)
 }
 
-func (a *App) writeWhole(w http.ResponseWriter, r *http.Request, v visitor) {
+// writeWhole answers with the session. The ETag is for If-Match; If-None-Match is not asked, since a login changes whose the
+// session is and not its version.
+func (a *App) writeWhole(w http.ResponseWriter, v visitor) {
 	state := stateOf(v.record)
-	if a.notModified(w, r, v.handle.ID, state) {
-		return
-	}
 	whole := wholeSession{
 		ID: v.handle.ID.String(), Version: state.Version, Data: state.Data(nil), Tabs: a.hub.Tabs(v.handle.ID),
 		Expires: wireTime(a.manager.Expires(v.handle, v.record)), User: userOf(v.record),
@@ -101,6 +100,7 @@ func (a *App) writeWhole(w http.ResponseWriter, r *http.Request, v visitor) {
 			whole.Expires = wireTime(v.record.Deadline)
 		}
 	}
+	w.Header().Set("ETag", etag(v.handle.ID, state.Version))
 	w.Header().Set("Content-Type", typeJSON)
 	writeJSON(w, whole)
 }

@@ -247,6 +247,19 @@ func TestSecurity16SpoofedHeadersNeverReachTheApp(t *testing.T) {
 	})
 }
 
+// TestProxiesTunnelNothingButWebSocket: what is within any other protocol would not have the identity headers.
+func TestProxiesTunnelNothingButWebSocket(t *testing.T) {
+	eachFrontend(t, func(t *testing.T, _ *process, _ *mirror, begin func(...string) *browser) {
+		b := begin()
+		for protocol, want := range map[string]string{"websocket": "websocket", "WebSocket": "websocket", "h2c": "", "websocket, h2c": ""} {
+			_, r := b.seen(t, "GET", "/page", "", http.Header{"Connection": {"Upgrade, HTTP2-Settings"}, "Upgrade": {protocol}, "Http2-Settings": {"AAMAAABkAAQAAP__"}})
+			if got := r.Header.Get("Upgrade"); !strings.EqualFold(got, want) {
+				t.Errorf("Upgrade: %s reached the app as %q, want %q", protocol, got, want)
+			}
+		}
+	})
+}
+
 func TestProxiesLetGuestsPassAndGiveThemACookie(t *testing.T) {
 	eachFrontend(t, func(t *testing.T, _ *process, app *mirror, begin func(...string) *browser) {
 		b := begin()
