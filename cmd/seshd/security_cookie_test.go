@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gorilla/websocket"
 )
 
 // Row 1, from outside; package session draws 100,000.
@@ -73,8 +75,12 @@ func TestSecurity05ACookieIsNeverCached(t *testing.T) {
 	uncached(t, newBrowser(t, p.addr).do(t, "PUT", "/session/keys/a", `1`))
 	uncached(t, newBrowser(t, p.addr).do(t, "POST", "/session/ticket", ""))
 	uncached(t, visitor(t, p, `{"set":{"a":1}}`).do(t, "DELETE", "/session", ""))
-	uncached(t, newBrowser(t, p.addr).do(t, "GET", "/ws", "", "Connection", "Upgrade", "Upgrade", "websocket",
-		"Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="))
+	conn, upgraded, err := websocket.DefaultDialer.Dial("ws://"+p.addr+"/ws", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Close()
+	uncached(t, answered{t, "GET /ws", upgraded.StatusCode, upgraded.Header, ""})
 	uncached(t, b.do("GET", "/auth", ""))
 	v := visitor(t, p, `{}`)
 	for _, path := range []string{"/login", "/rotate", "/logout"} { // these answer with a cookie in the body
