@@ -130,10 +130,11 @@ func (p *passage) rewrite(r *httputil.ProxyRequest) {
 }
 
 // relayCookies leaves the app, which relays the Cookie header to the server API, with a cookie that leads to the session that
-// the request is made in, from the very first request on, or with none.
+// the request is made in, from the very first request on. One that was just replaced stays: the server API refuses it, where
+// without it a plain one that somebody planted would pass.
 func (p *passage) relayCookies(header http.Header) {
 	ours := cookieNameFor(p.secure)
-	bad := p.who == nil || p.who.cookie != nil
+	bad := p.who != nil && p.who.cookie != nil
 	cookies := withoutCookies(header["Cookie"], func(name string) bool {
 		return bad && name == ours || !p.secure && name == secureCookieName // not of this site, but the API would prefer it
 	})

@@ -108,7 +108,7 @@ func TestAppIsToldOfTheUserAndTakesAReplacedCookieForAGuest(t *testing.T) {
 			t.Errorf("%s %q by a cookie that was replaced", name, got)
 		}
 	}
-	if set, got := setCookies(response), r.Header["Cookie"]; !slices.Equal(set, []string{"theme"}) || !slices.Equal(got, []string{"theme=dark"}) {
+	if set, got := setCookies(response), r.Header["Cookie"]; !slices.Equal(set, []string{"theme"}) || !slices.Equal(got, []string{old + "; theme=dark"}) {
 		t.Errorf("cookies set %q, and passed on %q", set, got)
 	}
 }

@@ -61,11 +61,9 @@ func TestSecurity09AnOpenTabIsActivityByDefault(t *testing.T) {
 	wantOK(t, tb, `{"set":{"fruit":"plums"},"id":1}`)
 }
 
-// pinged asks for a pong and reads up to it.
+// pinged asks for a pong and reads up to it, or up to the close, which says more than a failed send.
 func (tb *tab) pinged() (f frame, err error) {
-	if err := tb.send(`{"ping":true}`); err != nil {
-		return f, err
-	}
+	_ = tb.send(`{"ping":true}`)
 	for f.Type != "pong" && err == nil {
 		f, err = tb.next()
 	}
