@@ -20,6 +20,11 @@ const (
 	// MinSecretBytes is how long a cookie key must be. securecookie itself takes any length.
 	MinSecretBytes = 32
 
+	// A flood of cookies is not worth a MAC each. Ours have some 200 bytes; a browser has one of ours, and perhaps some
+	// that a sister domain planted before it.
+	maxCookieValue = 512
+	maxCookies     = 16
+
 	cookiePayload = 1                              // the version byte of the payload
 	payloadBytes  = 1 + len(session.Token{}) + 8   // version, token, time of issue in Unix milliseconds
 	labelSign     = "seshd cookie authentication"  // HKDF labels keep the two keys
@@ -68,7 +73,14 @@ func deriveKey(secret, label string) []byte {
 // A cookie that does not is as good as none.
 func (j *cookieJar) open(r *http.Request, secure bool) (session.Token, time.Time, bool) {
 	name := cookieNameFor(secure)
+	tried := 0
 	for _, c := range r.CookiesNamed(name) {
+		if len(c.Value) > maxCookieValue {
+			continue
+		}
+		if tried++; tried > maxCookies {
+			break
+		}
 		var payload []byte
 		if securecookie.DecodeMulti(name, c.Value, &payload, j.codecs...) != nil ||
 			len(payload) != payloadBytes || payload[0] != cookiePayload {

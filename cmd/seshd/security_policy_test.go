@@ -28,21 +28,7 @@ func (o *overheard) hears(text string) {
 // asks sends a request as the browser and keeps the answer.
 func (o *overheard) asks(t *testing.T, b *browser, method, path, body string, headers ...string) answered {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, "http://"+b.addr+path, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if body != "" {
-		r.Header.Set("Content-Type", "application/json")
-	}
-	for i := 0; i < len(headers); i += 2 {
-		r.Header.Set(headers[i], headers[i+1])
-	}
-	response, err := b.http.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a := read(t, response)
+	a := b.do(t, method, path, body, headers...)
 	var header strings.Builder
 	a.header.Write(&header)
 	o.hears(header.String() + a.body)
