@@ -3,9 +3,12 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"net"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // runBenchOn runs the load generator as a user does, against a server that runs.
@@ -101,5 +104,33 @@ func TestBenchSaysWhatIsInItsWay(t *testing.T) {
 		if !strings.Contains(failed, want) || strings.Count(failed, "\n") != 1 {
 			t.Errorf("%v: %q, want one line with %q", args, failed, want)
 		}
+	}
+}
+
+// The floor that `make bench` measures beside seshd speaks enough of the protocol to be measured by the same client.
+func TestBenchDrivesTheFloor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "floor")
+	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", path, "./bench/floor").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	p := &process{addr: freeAddr(t), internal: freeAddr(t)}
+	cmd := exec.Command(path, "--addr", p.addr, "--internal-addr", p.internal)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { cmd.Process.Kill(); cmd.Wait() }()
+	for range 500 {
+		if conn, err := net.Dial("tcp", p.addr); err == nil {
+			conn.Close()
+			break
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	f, failed := runBenchOn(t, p, "--sessions", "20", "--tabs", "3", "--writers", "10", "--for", "1s")
+	if failed != "" {
+		t.Fatal(failed)
+	}
+	if f["writes"] < 40 || f["writes"]*3 != f["deliveries"] || f["errors"] != 0 || f["folded"] != 0 || f["server_cpu_us_per_delivery"] <= 0 {
+		t.Errorf("%v", f)
 	}
 }
