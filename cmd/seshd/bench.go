@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -95,7 +94,7 @@ func newScenario(s bench.Scenario, shared *bench.Options, asJSON *bool) *cobra.C
 }
 
 func runBench(cmd *cobra.Command, s bench.Scenario, o bench.Options, asJSON bool) error {
-	ctx, stop := signal.NotifyContext(contextOf(cmd), os.Interrupt)
+	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 	defer stop()
 	program, err := os.Executable()
 	if err != nil {
@@ -114,12 +113,4 @@ func runBench(cmd *cobra.Command, s bench.Scenario, o bench.Options, asJSON bool
 		return json.NewEncoder(cmd.OutOrStdout()).Encode(report)
 	}
 	return report.Table(cmd.OutOrStdout())
-}
-
-// contextOf is the command's context, which cobra leaves nil where it was executed without one.
-func contextOf(cmd *cobra.Command) context.Context {
-	if ctx := cmd.Context(); ctx != nil {
-		return ctx
-	}
-	return context.Background()
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"net"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -77,6 +78,22 @@ func TestBenchWrites(t *testing.T) {
 	}
 	if f["writes_per_second_1"] <= 0 || f["writes_per_second_8"] <= 0 || f["p99_ms_8"] <= 0 {
 		t.Errorf("%v", f)
+	}
+}
+
+// Memory takes seconds to settle, so these two are for a long run.
+func TestBenchMeasuresMemory(t *testing.T) {
+	if os.Getenv("SESHD_PROVE") == "" {
+		t.Skip("takes a minute: SESHD_PROVE=1")
+	}
+	p := start(t, t.TempDir(), withoutLimits()...)
+	f, failed := runBenchOn(t, p, "idle", "--sessions", "1000", "--for", "1s")
+	if failed != "" || f["rss_per_tab_bytes"] < 1000 || f["rss_per_tab_bytes"] > 100_000 || f["errors"] != 0 {
+		t.Errorf("idle: %s %v", failed, f)
+	}
+	f, failed = runBenchOn(t, p, "slow", "--writes", "5000")
+	if failed != "" || f["stalled"] != 0 || f["p99_ms_with"] <= 0 || f["p99_ms_without"] <= 0 || f["errors"] != 0 {
+		t.Errorf("slow: %s %v", failed, f)
 	}
 }
 

@@ -14,9 +14,10 @@ const (
 	scrapeTimeout = 10 * time.Second
 
 	// Memory has settled once so many readings, a second apart, lie so close together; or after so many anyway. A Go server
-	// gives back what it freed within seconds of its last collection.
+	// gives back what it freed within seconds of its last collection. The reading itself takes some memory each time.
 	settleReadings = 5
 	settleWithin   = 0.005
+	settleBytes    = 256 << 10 // or so close
 	settleMost     = 60
 )
 
@@ -89,7 +90,7 @@ func (m *meter) settled(ctx context.Context, l *load) (r reading, err error) {
 		}
 		if last = append(last, r.rss); len(last) > settleReadings {
 			last = last[1:]
-			if low, high := bounds(last); high-low <= settleWithin*high {
+			if low, high := bounds(last); high-low <= max(settleWithin*high, settleBytes) {
 				return r, nil
 			}
 		}
