@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -26,12 +27,15 @@ func main() {
 	var o options
 	flag.IntVar(&o.runs, "runs", 3, "runs, of which the medians are told")
 	flag.DurationVar(&o.each, "for", 10*time.Second, "how long each load is measured")
-	flag.StringVar(&o.out, "out", "docs", "where BENCH.md and bench.svg go")
+	flag.StringVar(&o.out, "out", "", "where BENCH.md and bench.svg go (default: docs; with --quick the system's temporary directory)")
 	flag.BoolVar(&o.quick, "quick", false, "one run of everything in small, to see that it works: its figures are worth nothing")
 	flag.Parse()
+	into := "docs"
 	if o.quick {
 		o.runs, o.each = 1, time.Second
+		into = os.TempDir() // never over figures that are worth something
 	}
+	o.out = cmp.Or(o.out, into)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if err := compare(ctx, o); err != nil {
@@ -73,5 +77,6 @@ func compare(ctx context.Context, o options) (err error) {
 	if err != nil {
 		return err
 	}
+	fmt.Fprintln(os.Stderr, "written:", report.Name())
 	return errors.Join(l.report(report), report.Close())
 }

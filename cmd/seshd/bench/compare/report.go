@@ -46,8 +46,11 @@ func (l *lab) rows() []row {
 // report writes docs/BENCH.md.
 func (l *lab) report(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Measured\n\n%s, %s. Medians of %d runs, in each of which the servers took turns; %s a load.\n",
+	fmt.Fprintf(&b, "# Measured\n\n%s, %s. Medians of %d run(s), in each of which the servers took turns; %s a load.\n",
 		time.Now().Format(time.DateOnly), machine(), l.runs, l.each)
+	if l.quick {
+		b.WriteString("**A trial in small, to see that it works: these figures are worth nothing.**\n")
+	}
 	if l.taskset != "" {
 		b.WriteString("Server pinned to one core, client to another. ")
 	} else {
