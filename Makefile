@@ -1,4 +1,4 @@
-.PHONY: run build test prove fuzz image
+.PHONY: run build test prove fuzz bench image
 
 run:
 	go run ./cmd/seshd
@@ -18,6 +18,11 @@ prove:
 TIME ?= 1m
 fuzz:
 	sh .ci/fuzz $(TIME)
+
+# seshd beside bare gorilla and a bare log, on this machine, which should do nothing else for the hour that it
+# takes: writes docs/BENCH.md and docs/bench.svg. make bench BENCH='--runs 1 --for 5s' takes a part of that.
+bench:
+	go run ./cmd/seshd/bench/compare $(BENCH)
 
 image:
 	docker build --build-arg VERSION="$$(git describe --tags --always --dirty)" -t seshd .

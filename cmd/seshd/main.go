@@ -62,7 +62,7 @@ by --config. Flags beat variables, which beat the file. Lists are separated by c
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
 	addFlags(root.Flags())
-	root.AddCommand(serve, newHealth(environ), newKeygen(), newVersion())
+	root.AddCommand(serve, newBench(), newHealth(environ), newKeygen(), newVersion())
 	return root
 }
 

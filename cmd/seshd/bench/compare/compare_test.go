@@ -1,0 +1,74 @@
+package main
+
+import (
+	"bytes"
+	"encoding/xml"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+)
+
+// measured is a lab that has run three times.
+func measured() *lab {
+	l := &lab{options: options{runs: 3, each: time.Second}, results: make(results)}
+	for _, noise := range []float64{1, 100, 2} { // the median is twice
+		l.results.add(mBoards, seshd, map[string]float64{"server_cpu_us_per_delivery": 6 * noise})
+		l.results.add(mBoards, floor, map[string]float64{"server_cpu_us_per_delivery": 5 * noise})
+		l.results.add(mSlow, seshd, map[string]float64{"p99_ms_with": noise, "stalled": 0})
+		l.results.add(mSlow, floor, map[string]float64{"p99_ms_without": noise, "stalled": 1})
+		for _, tabs := range l.tabCounts() {
+			l.results.add(mLoad(tabs), seshd, map[string]float64{"server_cpu_us_per_delivery": 6 * noise})
+			l.results.add(mIdle(tabs), floor, map[string]float64{"rss_per_tab_bytes": 5000 * noise})
+		}
+	}
+	return l
+}
+
+func TestReport(t *testing.T) {
+	var b strings.Builder
+	if err := measured().report(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"| server CPU per delivery | 12 µs | 10 µs | 1.20 | at most 1.3 |",
+		"| p99 of the other tabs with it | 2 ms | stalls all |  |  |",
+		"| 16,000 | 12 µs | – | – | 10,000 bytes |",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no line %q in\n%s", want, b.String())
+		}
+	}
+}
+
+func TestPlotIsXML(t *testing.T) {
+	var b bytes.Buffer
+	if err := measured().plot(&b); err != nil {
+		t.Fatal(err)
+	}
+	circles := 0
+	for d := xml.NewDecoder(&b); ; {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if start, ok := token.(xml.StartElement); ok && start.Name.Local == "circle" {
+			circles++
+		}
+	}
+	if circles != 4*5 {
+		t.Errorf("%d points, want two curves of five in two panels", circles)
+	}
+}
+
+func TestRoundUp(t *testing.T) {
+	for v, want := range map[float64]float64{0: 1, 0.3: 0.5, 1: 1, 11: 20, 4999: 5000, 5001: 10000} {
+		if got := roundUp(v); got != want {
+			t.Errorf("%v ends at %v, want %v", v, got, want)
+		}
+	}
+}

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/seshd/seshd/cmd/seshd/bench"
+)
+
+// The two servers.
+const (
+	seshd = "seshd"
+	floor = "floor"
+)
+
+// The cores, where taskset exists: what one side does must not take time from the other.
+const (
+	serverCore = "0"
+	clientCore = "1"
+)
+
+const startWithin = 10 * time.Second
+
+// lab starts servers and measures them.
+type lab struct {
+	options
+	dir     string
+	taskset string // empty: nobody is pinned
+	results results
+}
+
+// results are all values of a figure, by measurement, server and key.
+type results map[figure][]float64
+
+type figure struct{ measurement, server, key string }
+
+func (r results) add(measurement, server string, figures map[string]float64) {
+	for key, value := range figures {
+		f := figure{measurement, server, key}
+		r[f] = append(r[f], value)
+	}
+}
+
+// median of a figure; false where it was not measured.
+func (r results) median(measurement, server, key string) (float64, bool) {
+	values := slices.Sorted(slices.Values(r[figure{measurement, server, key}]))
+	if len(values) == 0 {
+		return 0, false
+	}
+	return values[len(values)/2], true
+}
+
+func (l *lab) program(name string) string { return filepath.Join(l.dir, name) }
+
+func (l *lab) pinned(ctx context.Context, core, program string, args ...string) *exec.Cmd {
+	if l.taskset == "" {
+		return exec.CommandContext(ctx, program, args...)
+	}
+	return exec.CommandContext(ctx, l.taskset, append([]string{"-c", core, program}, args...)...)
+}
+
+// on measures one scenario on a server that was started for it alone, and has an empty disk.
+func (l *lab) on(ctx context.Context, server, measurement string, args ...string) error {
+	data, err := os.MkdirTemp(l.dir, "data-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(data)
+	public, internal, err := freeAddresses()
+	if err != nil {
+		return err
+	}
+	serverArgs := []string{"--addr", public, "--internal-addr", internal}
+	if server == seshd {
+		serverArgs = append(serverArgs, "--data", data, "--log-level", "warn", "--rate", "0", "--new-sessions", "0", "--max-tabs-per-session", "0")
+	}
+	cmd := l.pinned(ctx, serverCore, l.program(server), serverArgs...)
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	defer func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	}()
+	metrics := "http://" + internal + "/metrics"
+	if err := awaitAnswer(ctx, metrics); err != nil {
+		return fmt.Errorf("%s did not start: %w", server, err)
+	}
+	args = append([]string{args[0], "--json", "--url", "http://" + public, "--metrics", metrics}, args[1:]...)
+	return l.run(ctx, server, measurement, args...)
+}
+
+// run runs the load generator and keeps what it finds.
+func (l *lab) run(ctx context.Context, server, measurement string, args ...string) error {
+	fmt.Fprintf(os.Stderr, "%s  %-6s %s\n", time.Now().Format(time.TimeOnly), server, measurement)
+	cmd := l.pinned(ctx, clientCore, l.program(seshd), append([]string{"bench"}, args...)...)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("%s, %s: %w", server, measurement, err)
+	}
+	figures, err := bench.Parse(out)
+	if err != nil {
+		return err
+	}
+	if figures["errors"] > 0 {
+		return fmt.Errorf("%s, %s: %v frames broke the protocol", server, measurement, figures["errors"])
+	}
+	l.results.add(measurement, server, figures)
+	return nil
+}
+
+func awaitAnswer(ctx context.Context, url string) error {
+	ctx, cancel := context.WithTimeout(ctx, startWithin)
+	defer cancel()
+	for {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+		if err != nil {
+			return err
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err == nil {
+			return response.Body.Close()
+		}
+		if ctx.Err() != nil {
+			return errors.Join(err, ctx.Err())
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+func freeAddresses() (a, b string, err error) {
+	first, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", "", err
+	}
+	defer first.Close()
+	second, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", "", err
+	}
+	defer second.Close()
+	return first.Addr().String(), second.Addr().String(), nil
+}

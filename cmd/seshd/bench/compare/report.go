@@ -1,0 +1,113 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/seshd/seshd/cmd/seshd/bench"
+)
+
+// row is a line of the table: one figure of both servers.
+type row struct {
+	label, measurement, key, unit string
+	reach                         string
+}
+
+func (l *lab) rows() []row {
+	const latency = " at 500 writes/s"
+	return []row{
+		{"idle tab with its own session, server RSS", mIdle(l.idleTabs()), "rss_per_tab_bytes", "bytes", "at most 1.0"},
+		{"server CPU per delivery", mBoards, "server_cpu_us_per_delivery", "µs", "at most 1.3"},
+		{"client CPU per delivery, beside it", mBoards, "client_cpu_us_per_delivery", "µs", ""},
+		{"deliveries/s on one core", mBoards, "deliveries_per_second", "/s", "0.8"},
+		{"changes folded into a later frame", mBoards, "folded", "", ""},
+		{"p50 under that load", mBoards, "p50_ms", "ms", ""},
+		{"p99 under that load", mBoards, "p99_ms", "ms", ""},
+		{"p50" + latency, mPaced, "p50_ms", "ms", "one fsync above"},
+		{"p99" + latency, mPaced, "p99_ms", "ms", "one fsync above"},
+		{"p99.9" + latency, mPaced, "p999_ms", "ms", ""},
+		{"1,000 tabs in one session, 20 writes/s: p99 to the last", mHot, "p99_last_ms", "ms", "at most 1.1"},
+		{"tab that stops reading: growth with it", mSlow, "rss_growth_bytes_with", "bytes", "under 8 MiB"},
+		{"growth in as many writes without it", mSlow, "rss_growth_bytes_without", "bytes", ""},
+		{"p99 of the other tabs with it", mSlow, "p99_ms_with", "ms", ""},
+		{"p99 of the other tabs without it", mSlow, "p99_ms_without", "ms", ""},
+		{"durable mutations/s, 128 writers, 100,000 sessions, beside the bare log", mDurable, "mutations_per_second", "/s", "at least 0.4"},
+		{"the same over HTTP, cookies and all", mWrites, "writes_per_second_128", "/s", ""},
+		{"start with 1,000,000 sessions after SIGKILL, to the first answer", mRestart, "first_answer_ms", "ms", "2,000 ms"},
+		{"the same, killed while they were being stored", mRestart, "first_answer_after_fill_ms", "ms", ""},
+	}
+}
+
+// report writes docs/BENCH.md.
+func (l *lab) report(w io.Writer) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "# Measured\n\n%s, %s. Medians of %d run(s), in each of which the servers took turns; %s a load.\n",
+		time.Now().Format(time.DateOnly), machine(), l.runs, l.each)
+	if l.quick {
+		b.WriteString("**A trial in small, to see that it works: these figures are worth nothing.**\n")
+	}
+	if l.taskset != "" {
+		b.WriteString("Server pinned to one core, client to another. ")
+	} else {
+		b.WriteString("Nobody pinned: client and server take time from each other. ")
+	}
+	b.WriteString("Quote ratios, not figures: machines differ, and this one is noisy too.\n" +
+		"The floor is bare gorilla/websocket, a reader per tab and one prepared frame for all, without sessions, limits or a disk; for the store it is\n" +
+		"a bare log with a shared fdatasync. seshd fsyncs every write before it tells anybody. A delivery is one change frame at one tab. Made by `make bench`.\n\n")
+	b.WriteString("| | seshd | the floor | seshd / floor | to reach |\n| --- | ---: | ---: | ---: | --- |\n")
+	for _, r := range l.rows() {
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", r.label, l.cell(r, seshd), l.cell(r, floor), l.ratio(r), r.reach)
+	}
+	fmt.Fprintf(&b, "\n## From %s to %s tabs\n\n![Server CPU per delivery and RSS per idle tab](%s)\n\n", readableCount(l.tabCounts()[0]),
+		readableCount(l.tabCounts()[len(l.tabCounts())-1]), plotName)
+	b.WriteString("| tabs | CPU per delivery, seshd | the floor | RSS per idle tab, seshd | the floor |\n| ---: | ---: | ---: | ---: | ---: |\n")
+	for _, tabs := range l.tabCounts() {
+		cpu := row{measurement: mLoad(tabs), key: "server_cpu_us_per_delivery", unit: "µs"}
+		rss := row{measurement: mIdle(tabs), key: "rss_per_tab_bytes", unit: "bytes"}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", readableCount(tabs), l.cell(cpu, seshd), l.cell(cpu, floor), l.cell(rss, seshd), l.cell(rss, floor))
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (l *lab) cell(r row, server string) string {
+	value, ok := l.results.median(r.measurement, server, r.key)
+	if stalled, _ := l.results.median(r.measurement, server, "stalled"); stalled > 0 && !ok {
+		return "stalls all"
+	}
+	if !ok {
+		return "–"
+	}
+	return strings.TrimSpace(bench.Readable(value) + " " + r.unit)
+}
+
+func (l *lab) ratio(r row) string {
+	ours, ok := l.results.median(r.measurement, seshd, r.key)
+	theirs, beside := l.results.median(r.measurement, floor, r.key)
+	if !ok || !beside || theirs <= 0 || ours < 0 || strings.HasPrefix(r.key, "rss_growth") {
+		return ""
+	}
+	return fmt.Sprintf("%.2f", ours/theirs)
+}
+
+func readableCount(n int) string { return bench.Readable(float64(n)) }
+
+// machine says on what this ran, as far as the system tells.
+func machine() string {
+	text := fmt.Sprintf("%d cores, %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	if kernel, err := exec.Command("uname", "-r").Output(); err == nil {
+		text += ", kernel " + strings.TrimSpace(string(kernel))
+	}
+	info, _ := os.ReadFile("/proc/cpuinfo") // not there: not told
+	for line := range strings.Lines(string(info)) {
+		if name, value, _ := strings.Cut(line, ":"); strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value) + ", " + text
+		}
+	}
+	return text
+}

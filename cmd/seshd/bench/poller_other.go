@@ -1,0 +1,5 @@
+//go:build !linux
+
+package bench
+
+func newPoller(*target) (poller, error) { return newGoroutines(), nil }

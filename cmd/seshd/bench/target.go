@@ -1,0 +1,152 @@
+package bench
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+const (
+	// tabsPerSource is how many connections leave from one address of ours: fewer than a system's usual 28,000 ephemeral ports,
+	// of which some are taken and some were just used.
+	tabsPerSource = 16_000
+	// maxSources keeps them in the last byte of a loopback address.
+	maxSources = 250
+
+	handshakeTimeout = 20 * time.Second // a server that is flooded with tabs is slow, and one that takes longer is stuck
+	maxAnswer        = 64 << 10         // of a refusal that is read
+)
+
+// The key of every handshake, and what a server makes of it: the sample of RFC 6455, section 1.3.
+const (
+	handshakeKey    = "dGhlIHNhbXBsZSBub25jZQ=="
+	handshakeAnswer = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
+)
+
+// target is the server that is measured.
+type target struct {
+	host string // as the server is to see it
+	addr string // with its port, resolved
+	path string // what its paths begin with
+	tls  *tls.Config
+}
+
+func newTarget(ctx context.Context, text string) (*target, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("--url %s: want http://host:port or https://host:port", text)
+	}
+	t := &target{host: u.Host, path: strings.TrimSuffix(u.Path, "/")}
+	port := u.Port()
+	if u.Scheme == "https" {
+		t.tls = &tls.Config{ServerName: u.Hostname()}
+	}
+	if port == "" {
+		port = u.Scheme // net knows both by name
+	}
+	// Resolved once: a name server is not what is measured, and an address says whether it is loopback.
+	addrs, err := net.DefaultResolver.LookupHost(ctx, u.Hostname())
+	if err != nil {
+		return nil, fmt.Errorf("--url %s: %w", text, err)
+	}
+	for _, addr := range addrs {
+		t.addr = net.JoinHostPort(addr, port)
+		conn, err := net.DialTimeout("tcp", t.addr, handshakeTimeout)
+		if err == nil {
+			return t, conn.Close()
+		}
+	}
+	return nil, fmt.Errorf("--url %s: nothing listens on %s (start a server, or name the one to measure)", text, t.addr)
+}
+
+// dial opens the connection numbered n.
+func (t *target) dial(ctx context.Context, n int) (net.Conn, error) {
+	dialer := net.Dialer{Timeout: handshakeTimeout, KeepAlive: -1, LocalAddr: t.source(n)}
+	conn, err := dialer.DialContext(ctx, "tcp", t.addr)
+	if err != nil {
+		return nil, err
+	}
+	if t.tls != nil {
+		conn = tls.Client(conn, t.tls)
+	}
+	return conn, conn.SetDeadline(time.Now().Add(handshakeTimeout))
+}
+
+// source is the address that a connection comes from: on IPv4 loopback another one once the ports of one run out.
+func (t *target) source(n int) net.Addr {
+	host, _, _ := net.SplitHostPort(t.addr)
+	at := n / tabsPerSource % maxSources
+	if ip := net.ParseIP(host).To4(); at == 0 || ip == nil || !ip.IsLoopback() {
+		return nil
+	}
+	return &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(1+at))}
+}
+
+// visit is one browser's way in: GET /session for the cookie, unless it has one, then /ws on the same connection.
+// It returns what the server sent beyond the handshake.
+func (t *target) visit(conn net.Conn, cookie string) (sameCookie string, rest []byte, err error) {
+	reader := bufio.NewReader(conn)
+	if cookie == "" {
+		if cookie, err = t.begin(conn, reader); err != nil {
+			return "", nil, err
+		}
+	}
+	request := "GET " + t.path + "/ws HTTP/1.1\r\nHost: " + t.host + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + handshakeKey + "\r\nCookie: " + cookie + "\r\n\r\n"
+	if _, err := io.WriteString(conn, request); err != nil {
+		return "", nil, err
+	}
+	response, err := http.ReadResponse(reader, nil)
+	if err != nil {
+		return "", nil, err
+	}
+	if response.StatusCode != http.StatusSwitchingProtocols || response.Header.Get("Sec-Websocket-Accept") != handshakeAnswer {
+		return "", nil, refused(response)
+	}
+	rest, _ = reader.Peek(reader.Buffered())
+	return cookie, rest, conn.SetDeadline(time.Time{})
+}
+
+// begin asks for a session of its own.
+func (t *target) begin(conn net.Conn, reader *bufio.Reader) (cookie string, err error) {
+	if _, err := io.WriteString(conn, "GET "+t.path+"/session HTTP/1.1\r\nHost: "+t.host+"\r\n\r\n"); err != nil {
+		return "", err
+	}
+	response, err := http.ReadResponse(reader, nil)
+	if err != nil {
+		return "", err
+	}
+	if response.StatusCode != http.StatusOK {
+		return "", refused(response)
+	}
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		return "", err
+	}
+	return cookieOf(response)
+}
+
+func cookieOf(response *http.Response) (string, error) {
+	cookies := response.Cookies()
+	if len(cookies) == 0 {
+		return "", fmt.Errorf("the server gave no cookie: is it a seshd?")
+	}
+	return cookies[0].Name + "=" + cookies[0].Value, nil
+}
+
+// refused reads an answer that is not the one asked for.
+func refused(response *http.Response) error {
+	var problem struct{ Code, Detail string }
+	body, _ := io.ReadAll(io.LimitReader(response.Body, maxAnswer))
+	if json.Unmarshal(body, &problem) != nil || problem.Code == "" {
+		return fmt.Errorf("the server answers %s: %.200s", response.Status, strings.TrimSpace(string(body)))
+	}
+	return &refusal{problem.Code, problem.Detail}
+}

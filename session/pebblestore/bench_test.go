@@ -1,0 +1,193 @@
+package pebblestore
+
+import (
+	"bufio"
+	"encoding/binary"
+	"encoding/json"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/seshd/seshd/session"
+)
+
+// What BenchmarkDurable is about: many sessions, and more writers at once than a disk syncs in a moment.
+const (
+	benchSessions = 100_000
+	benchWriters  = 128
+	benchValue    = 200 // bytes that a session holds beside its counter
+)
+
+// BenchmarkDurable measures durable mutations of the store beside the least that durability costs: a log that only appends, and
+// shares one fdatasync among all who wait. Both in one run, since a disk is never the same twice:
+//
+//	go test ./session/pebblestore -run '^$' -bench Durable -benchtime 5s -count 3
+func BenchmarkDurable(b *testing.B) {
+	s, err := Open(b.TempDir(), Options{Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	handles := fillStore(b, s)
+	b.Run("log", func(b *testing.B) {
+		l := openBareLog(b, filepath.Join(b.TempDir(), "log"))
+		record := make([]byte, benchRecordSize())
+		concurrently(b, func(done func(error)) { l.append(record, done) })
+	})
+	b.Run("store", func(b *testing.B) {
+		concurrently(b, func(done func(error)) {
+			h := handles[rand.IntN(len(handles))]
+			s.Update(session.Update{Handle: h, Change: benchChange(h, `{"incr":{"n":1}}`), Done: func(_ *session.Record, err error) { done(err) }})
+		})
+	})
+}
+
+// concurrently lets the writers write, each waiting for its answer, b.N times in all.
+func concurrently(b *testing.B, write func(done func(error))) {
+	b.SetParallelism((benchWriters + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0))
+	b.ResetTimer()
+	b.RunParallel(func(pb *testing.PB) {
+		answered := make(chan error, 1)
+		done := func(err error) { answered <- err }
+		for pb.Next() {
+			write(done)
+			if err := <-answered; err != nil {
+				b.Error(err)
+				return
+			}
+		}
+	})
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "mutations/s")
+	b.ReportMetric(0, "ns/op") // of 128 at once it says nothing
+}
+
+func fillStore(b *testing.B, s *Store) []session.Handle {
+	b.Helper()
+	handles := make([]session.Handle, benchSessions)
+	var all sync.WaitGroup
+	all.Add(len(handles))
+	for n := range handles {
+		handles[n] = benchHandle(n)
+		s.Update(session.Update{
+			Handle: handles[n], Change: benchChange(handles[n], benchFirst()),
+			Done: func(_ *session.Record, err error) {
+				if err != nil {
+					b.Error(err)
+				}
+				all.Done()
+			},
+		})
+	}
+	all.Wait()
+	return handles
+}
+
+func benchHandle(n int) session.Handle {
+	now := time.Now()
+	h := session.Handle{Issued: now, Ends: now.Add(24 * time.Hour)}
+	binary.BigEndian.PutUint64(h.ID[:], rand.Uint64())
+	binary.BigEndian.PutUint64(h.ID[8:], uint64(n)+1)
+	copy(h.Device[:], h.ID[8:])
+	copy(h.Key[:], h.ID[:])
+	return h
+}
+
+func benchFirst() string {
+	value, _ := json.Marshal(string(make([]byte, benchValue/len(`\u0000`))))
+	return `{"set":{"value":` + string(value) + `},"incr":{"n":1}}`
+}
+
+func benchChange(h session.Handle, text string) func(*session.Record) (*session.Record, error) {
+	m, err := session.DecodeMutation([]byte(text))
+	if err != nil {
+		panic(err)
+	}
+	return func(r *session.Record) (*session.Record, error) {
+		next, _, err := r.Mutate(session.Write{
+			Handle: h, By: session.ByTab, Mutation: &m, Timing: session.Timing{Idle: 24 * time.Hour, Grain: 5 * time.Minute}, Now: time.Now(),
+		})
+		return next, err
+	}
+}
+
+// benchRecordSize is what a mutation writes at the least: the record whole, as the store has it.
+func benchRecordSize() int {
+	r, err := benchChange(benchHandle(0), benchFirst())(nil)
+	if err != nil {
+		panic(err)
+	}
+	return len(session.AppendRecord(nil, r))
+}
+
+// bareLog is a file that is appended to. One goroutine takes all that wait, writes them, syncs once, and answers.
+type bareLog struct {
+	file *os.File
+	wake chan struct{}
+	done chan struct{}
+
+	mu      sync.Mutex // guards what follows
+	waiting []logEntry
+}
+
+type logEntry struct {
+	record []byte
+	done   func(error)
+}
+
+func openBareLog(b *testing.B, path string) *bareLog {
+	b.Helper()
+	file, err := os.Create(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	l := &bareLog{file: file, wake: make(chan struct{}, 1), done: make(chan struct{})}
+	go l.commitAll()
+	b.Cleanup(func() {
+		close(l.wake)
+		<-l.done
+		file.Close()
+	})
+	return l
+}
+
+func (l *bareLog) append(record []byte, done func(error)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting = append(l.waiting, logEntry{record, done})
+	if len(l.waiting) == 1 {
+		select {
+		case l.wake <- struct{}{}:
+		default:
+		}
+	}
+}
+
+func (l *bareLog) commitAll() {
+	defer close(l.done)
+	w := bufio.NewWriterSize(l.file, maxGroupBytes)
+	for range l.wake {
+		runtime.Gosched()
+		l.mu.Lock()
+		waiting := l.waiting
+		l.waiting = nil
+		l.mu.Unlock()
+		var length [4]byte
+		for _, e := range waiting {
+			binary.LittleEndian.PutUint32(length[:], uint32(len(e.record)))
+			w.Write(length[:]) // bufio keeps the error for Flush
+			w.Write(e.record)
+		}
+		err := w.Flush()
+		if err == nil {
+			err = syncData(l.file)
+		}
+		for _, e := range waiting {
+			e.done(err)
+		}
+	}
+}
