@@ -177,7 +177,7 @@ func (t *tab) end(cause error) {
 		t.app.metrics.closed(transportW)
 	}
 	if closed != nil {
-		t.sayClose(echoCode(closed.Code), "")
+		t.sayClose(echoCode(closed.Code))
 	}
 	t.conn.Close()
 	t.app.pinger.remove(t)

@@ -61,12 +61,12 @@ func (t *tab) take() (w work, some bool) {
 // send writes what the room has to tell first: by then the room knows what the answers are about,
 // so the change that covers a mutation comes before its ok.
 func (t *tab) send(w work) error {
+	o := t.newOut()
+	defer o.free()
 	if t.member != nil {
 		frames, left := t.member.Next()
 		for _, f := range frames {
-			if err := t.sendText(f.JSON); err != nil {
-				return err
-			}
+			o.frame(frameText, f.JSON)
 		}
 		if left != nil {
 			t.leave(left)
@@ -78,24 +78,21 @@ func (t *tab) send(w work) error {
 			whole, _ := t.member.Session()
 			frame = whole.JSON
 		}
-		if frame == nil { // nobody asked for an ok, or nobody may be told any more
-			continue
-		}
-		if err := t.sendText(frame); err != nil {
-			return err
+		if frame != nil { // else nobody asked for an ok, or nobody may be told any more
+			o.frame(frameText, frame)
 		}
 	}
 	if w.pong != nil {
-		if err := t.sendControl(websocket.PongMessage, []byte(*w.pong)); err != nil {
-			return err
-		}
+		o.frame(framePong, []byte(*w.pong))
 	}
 	if w.ping {
-		if err := t.sendControl(websocket.PingMessage, nil); err != nil {
-			return err
-		}
+		o.frame(framePing, nil)
 	}
-	return t.sendBye()
+	last := t.addBye(o)
+	if err := o.flush(); err != nil || !last {
+		return err
+	}
+	return t.conn.SetReadDeadline(time.Now().Add(closeWait))
 }
 
 // leave notes why the tab is to go. What it sends from now on is not read any more.
@@ -107,36 +104,26 @@ func (t *tab) leave(bye *hub.Bye) {
 	}
 }
 
-func (t *tab) sendText(frame []byte) error {
-	if err := t.conn.SetWriteDeadline(time.Now().Add(writeWait)); err != nil {
-		return err
-	}
-	return t.conn.WriteMessage(websocket.TextMessage, frame)
-}
-
-func (t *tab) sendControl(kind int, data []byte) error {
-	return t.conn.WriteControl(kind, data, time.Now().Add(writeWait))
-}
-
-// sendBye writes the last frame and our half of the closing handshake, if the tab is to go and everything
+// addBye adds the last frame and our half of the closing handshake, if the tab is to go and everything
 // it sent was answered. No writer starts after it.
-func (t *tab) sendBye() error {
+func (t *tab) addBye(o *out) bool {
 	t.mu.Lock()
 	bye := t.bye
 	if bye == nil || len(t.answers) > 0 {
 		t.mu.Unlock()
-		return nil
+		return false
 	}
 	t.shut = true
 	t.mu.Unlock()
-	if err := t.sendText(byeFrame(bye)); err != nil {
-		return err
-	}
-	t.sayClose(outcomes[bye.Code].close, bye.Code)
-	return t.conn.SetReadDeadline(time.Now().Add(closeWait))
+	o.frame(frameText, byeFrame(bye))
+	o.frame(frameClose, websocket.FormatCloseMessage(outcomes[bye.Code].close, bye.Code))
+	return true
 }
 
 // sayClose sends a close frame. If it cannot be sent the connection is gone, which is what it was to say.
-func (t *tab) sayClose(code int, reason string) {
-	_ = t.sendControl(websocket.CloseMessage, websocket.FormatCloseMessage(code, reason))
+func (t *tab) sayClose(code int) {
+	o := t.newOut()
+	defer o.free()
+	o.frame(frameClose, websocket.FormatCloseMessage(code, ""))
+	_ = o.flush()
 }
