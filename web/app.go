@@ -108,7 +108,7 @@ func New(m *session.Manager, o Options) *App {
 		origins: newOriginPolicy(o.AllowedOrigins),
 		upgrader: websocket.Upgrader{
 			HandshakeTimeout: headerWait,
-			ReadBufferSize:   readBuffer,
+			ReadBufferSize:   0, // that of the hijacker's reader
 			WriteBufferSize:  writeBuffer,
 			WriteBufferPool:  new(sync.Pool),
 			CheckOrigin:      func(*http.Request) bool { return true }, // checked before, by originPolicy

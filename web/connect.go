@@ -34,7 +34,8 @@ func (a *App) connect(w http.ResponseWriter, r *http.Request) {
 	if refused == nil {
 		v.welcome(header)
 	}
-	conn, err := a.upgrader.Upgrade(w, r, header)
+	hijack := &hijacker{ResponseWriter: w}
+	conn, err := a.upgrader.Upgrade(hijack, r, header)
 	if err != nil {
 		a.log.Info("handshake refused", "reason", err)
 		return
@@ -45,6 +46,7 @@ func (a *App) connect(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t := newTab(a, conn, v.handle, sender)
+	t.parking = hijack.parking
 	if refused == nil {
 		refused = t.join(r, r.URL.Query().Get("since"))
 	}

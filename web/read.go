@@ -36,6 +36,9 @@ func (t *tab) readAll() error {
 	for {
 		t.slow()
 		t.extend()
+		if err := t.await(); err != nil {
+			return err
+		}
 		kind, r, err := t.conn.NextReader()
 		if err != nil {
 			return err
@@ -60,6 +63,11 @@ func (t *tab) readAll() error {
 		}
 		t.handleFrame(text)
 	}
+}
+
+func (t *tab) gotPing(data string) {
+	t.extend()
+	t.wake(func() { t.pong = &data })
 }
 
 // extend gives the other side time for its next frame, or for its half of the closing handshake.

@@ -38,6 +38,8 @@ type tab struct {
 	member *hub.Tab // nil: refused
 	slot   int      // of the pinger
 
+	parking parking // the reader's own
+
 	deadline time.Duration // of the write under way, by the App's clock; the writer's own
 
 	// mu guards what follows. Nothing may block under it, not even a Close: whoever tells the rooms of a commit waits for it.
