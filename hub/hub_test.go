@@ -87,7 +87,7 @@ func tryJoin(t *testing.T, h *Hub, handle session.Handle, since *uint64) (*reade
 // read takes what there is to tell.
 func (r *reader) read() *Bye {
 	r.t.Helper()
-	frames, bye := r.tab.Next()
+	frames, bye := r.tab.Next(nil)
 	for _, f := range frames {
 		var w wire
 		if err := json.Unmarshal(f.JSON, &w); err != nil {
@@ -419,7 +419,7 @@ func BenchmarkCommitToTabs(b *testing.B) {
 				record = &next
 				r.adopt(session.Event{Record: record})
 				for _, t := range readers {
-					t.Next()
+					t.Next(nil)
 				}
 			}
 		})

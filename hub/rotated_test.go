@@ -112,7 +112,7 @@ func TestLoginIntoAnotherSession(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		frames, _ := tab.Next()
+		frames, _ := tab.Next(nil)
 		tab.Leave()
 		var told struct{ Continues string }
 		if err := json.Unmarshal(frames[0].JSON, &told); err != nil || told.Continues != guest.ID.String() {

@@ -32,9 +32,9 @@ type Info struct {
 	Sender    session.SenderID
 }
 
-// Next returns what the tab has not been told: at most one frame of content and one of the tab count. After a bye
+// Next appends to frames what the tab has not been told: at most one frame of content and one of the tab count. After a bye
 // there is nothing more to tell.
-func (t *Tab) Next() (frames []Frame, bye *Bye) {
+func (t *Tab) Next(frames []Frame) ([]Frame, *Bye) {
 	r := t.room
 	r.mu.Lock()
 	defer r.mu.Unlock()

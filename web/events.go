@@ -66,7 +66,7 @@ func (s *eventStream) run(r *http.Request, member *hub.Tab, news <-chan struct{}
 	beat := time.NewTicker(s.heartbeat)
 	defer beat.Stop()
 	for {
-		frames, bye := member.Next()
+		frames, bye := member.Next(nil)
 		var out bytes.Buffer
 		for _, f := range frames {
 			fmt.Fprintf(&out, "event: %s\nid: %s\ndata: %s\n\n", f.Type, versionName(f.ID, f.Version), f.JSON)

@@ -4,6 +4,8 @@ import (
 	"encoding/binary"
 	"sync"
 	"time"
+
+	"github.com/seshd/seshd/hub"
 )
 
 // The frames that we write (RFC 6455, 5.2). gorilla reads, and makes the handshake; what goes out is put together here, so that
@@ -23,6 +25,8 @@ type out struct {
 	tab *tab
 	b   []byte // at most writeBuffer
 	err error  // the first; nothing is written after it
+
+	frames [2]hub.Frame // room for what Tab.Next has at most
 }
 
 // outs keeps the collectors of writers that have ended: an idle tab has none.
@@ -35,7 +39,7 @@ func (t *tab) newOut() *out {
 }
 
 func (o *out) free() {
-	o.tab = nil
+	o.tab, o.frames = nil, [2]hub.Frame{} // what is shared is not to be kept alive from here
 	outs.Put(o)
 }
 

@@ -64,7 +64,7 @@ func (t *tab) send(w work) error {
 	o := t.newOut()
 	defer o.free()
 	if t.member != nil {
-		frames, left := t.member.Next()
+		frames, left := t.member.Next(o.frames[:0])
 		for _, f := range frames {
 			o.frame(frameText, f.JSON)
 		}

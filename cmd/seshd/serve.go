@@ -43,6 +43,7 @@ func newServe(environ []string) *cobra.Command {
 
 // serve runs a server until ctx ends or a signal comes, and tells how it went.
 func serve(ctx context.Context, c config, stdout, stderr io.Writer) error {
+	setMemory()
 	format := c.logFormat.on(stderr)
 	log := newLogger(stderr, format, c.logLevel)
 
