@@ -36,9 +36,7 @@ func (t *tab) readAll() error {
 	for {
 		t.slow()
 		t.extend()
-		if err := t.await(); err != nil {
-			return err
-		}
+		t.await()
 		kind, r, err := t.conn.NextReader()
 		if err != nil {
 			return err

@@ -1,7 +1,0 @@
-//go:build !unix
-
-package web
-
-const canPark = false
-
-func readable(uintptr) bool { return true }
