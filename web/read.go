@@ -176,13 +176,14 @@ func (t *tab) end(cause error) {
 	for t.writing {
 		t.idle.Wait()
 	}
+	answered := t.closed
 	t.mu.Unlock()
 
 	if t.member != nil {
 		t.member.Leave() // before the other side hears that it is out, and may come back
 		t.app.metrics.closed(transportW)
 	}
-	if closed != nil {
+	if closed != nil && !answered { // a second close would be a fault
 		t.sayClose(echoCode(closed.Code))
 	}
 	t.conn.Close()

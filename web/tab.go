@@ -47,6 +47,7 @@ type tab struct {
 	idle    sync.Cond // waits for answers to be written, and for the writer to end
 	writing bool      // there is a writer
 	shut    bool      // no writer may start any more
+	closed  bool      // our half of the closing handshake was sent
 	news    bool      // the room may have something to tell
 	ping    bool      // a ping is due
 	over    int32     // mutations refused for their rate since overSince

@@ -113,7 +113,7 @@ func (t *tab) addBye(o *out) bool {
 		t.mu.Unlock()
 		return false
 	}
-	t.shut = true
+	t.shut, t.closed = true, true
 	t.mu.Unlock()
 	o.frame(frameText, byeFrame(bye))
 	o.frame(frameClose, websocket.FormatCloseMessage(outcomes[bye.Code].close, bye.Code))

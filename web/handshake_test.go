@@ -1,0 +1,39 @@
+package web_test
+
+import (
+	"io"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+// TestOneCloseIsSent: whoever closes first, each side says so once. Browsers take a second close frame for a failure.
+func TestOneCloseIsSent(t *testing.T) {
+	for name, begin := range map[string]func(*websocket.Conn) error{
+		"by us":   func(c *websocket.Conn) error { return c.WriteMessage(websocket.BinaryMessage, []byte("x")) },
+		"by them": func(c *websocket.Conn) error { return c.WriteMessage(websocket.CloseMessage, nil) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, setup{})
+			conn, _, err := websocket.DefaultDialer.Dial("ws"+s.url[len("http"):]+"/ws", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if err := begin(conn); err != nil {
+				t.Fatal(err)
+			}
+			for err == nil { // the first close, which gorilla answers if it was not the answer
+				_, _, err = conn.ReadMessage()
+			}
+			if _, ok := err.(*websocket.CloseError); !ok {
+				t.Fatalf("closed by %v", err)
+			}
+			conn.NetConn().SetReadDeadline(time.Now().Add(10 * time.Second))
+			if rest, err := io.ReadAll(conn.NetConn()); len(rest) > 0 || err != nil {
+				t.Errorf("after the close came % x, %v", rest, err)
+			}
+		})
+	}
+}
