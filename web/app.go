@@ -65,7 +65,8 @@ type App struct {
 	pinger   pinger
 	pongWait time.Duration // shorter in tests
 	draining atomic.Bool
-	unheard  reminder // of a proxy that is not trusted
+	outs     sync.Pool // of *out, for the writers of tabs
+	unheard  reminder  // of a proxy that is not trusted
 
 	stop    context.CancelFunc // of the App's own work
 	working sync.WaitGroup
@@ -110,7 +111,7 @@ func New(m *session.Manager, o Options) *App {
 			HandshakeTimeout: headerWait,
 			ReadBufferSize:   0, // that of the hijacker's reader
 			WriteBufferSize:  writeBuffer,
-			WriteBufferPool:  new(sync.Pool),
+			WriteBufferPool:  new(sync.Pool),                           // it writes no frame of a tab that is in (out.go), and is to keep no buffer for that
 			CheckOrigin:      func(*http.Request) bool { return true }, // checked before, by originPolicy
 			Error:            refuseHandshake,
 		},

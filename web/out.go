@@ -2,7 +2,6 @@ package web
 
 import (
 	"encoding/binary"
-	"sync"
 	"time"
 
 	"github.com/seshd/seshd/hub"
@@ -29,16 +28,18 @@ type out struct {
 	frames [2]hub.Frame // room for what Tab.Next has at most
 }
 
-// outs keeps the collectors of writers that have ended: an idle tab has none.
-var outs = sync.Pool{New: func() any { return &out{b: make([]byte, 0, writeBuffer)} }}
-
+// newOut takes a collector from those that ended writers left: an idle tab has none.
 func (t *tab) newOut() *out {
-	o := outs.Get().(*out)
+	o, left := t.app.outs.Get().(*out)
+	if !left {
+		o = &out{b: make([]byte, 0, writeBuffer)}
+	}
 	o.tab, o.err, o.b = t, nil, o.b[:0]
 	return o
 }
 
 func (o *out) free() {
+	outs := &o.tab.app.outs
 	o.tab, o.frames = nil, [2]hub.Frame{} // what is shared is not to be kept alive from here
 	outs.Put(o)
 }
@@ -79,8 +80,8 @@ func (o *out) flush() error {
 	return o.err
 }
 
-// deadlineSlack is how much of writeWait may be gone when a write begins: setting a deadline costs as much as a tenth of a
-// small write, so a busy tab does so once a second.
+// deadlineSlack is how much longer than writeWait a write may take: setting a deadline costs as much as a tenth of a
+// small write, so a busy tab does so once in this time.
 const deadlineSlack = time.Second
 
 func (o *out) write(b []byte) {
@@ -89,11 +90,11 @@ func (o *out) write(b []byte) {
 	}
 	t := o.tab
 	conn := t.conn.NetConn()
-	if now := t.app.uptime(); now > t.deadline-writeWait+deadlineSlack {
-		if o.err = conn.SetWriteDeadline(time.Now().Add(writeWait)); o.err != nil {
+	if now := t.app.uptime(); t.deadline < now+writeWait {
+		if o.err = conn.SetWriteDeadline(time.Now().Add(writeWait + deadlineSlack)); o.err != nil {
 			return
 		}
-		t.deadline = now + writeWait
+		t.deadline = now + writeWait + deadlineSlack
 	}
 	_, o.err = conn.Write(b)
 }
