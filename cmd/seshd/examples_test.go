@@ -93,6 +93,7 @@ func startBehind(t *testing.T, dir, command string, env ...string) *example {
 	env = append(env, "PORT="+port, "SESHD_API_KEY="+exampleKey, "SESHD_INTERNAL_ADDR="+s.seshd.internal)
 	s.child = (&reader{path: os.Getenv("PATH")}).begin(t, dir, command, env...)
 	s.child.untilListening(t, s.app)
+	s.onFailure(t)
 	return s
 }
 
@@ -117,6 +118,7 @@ func startGo(t *testing.T) *example {
 	command := fmt.Sprintf("exec %q --addr %s --data %q", path, s.addr, t.TempDir())
 	s.child = (&reader{path: os.Getenv("PATH")}).begin(t, t.TempDir(), command)
 	s.child.untilListening(t, s.addr)
+	s.onFailure(t)
 	return s
 }
 
@@ -129,6 +131,22 @@ func (c *child) untilListening(t *testing.T, addr string) {
 			conn.Close()
 		}
 		return err == nil
+	})
+}
+
+// onFailure tells what the app and seshd said.
+func (s *example) onFailure(t *testing.T) {
+	t.Cleanup(func() {
+		if !t.Failed() {
+			return
+		}
+		t.Logf("the app said:\n%s", s.child.output())
+		if s.seshd != nil {
+			s.seshd.cmd.Process.Kill()
+			for line := range s.seshd.lines {
+				t.Log("seshd said:", line)
+			}
+		}
 	})
 }
 
@@ -269,9 +287,6 @@ func TestExamples(t *testing.T) {
 			}
 			if s.seshd != nil {
 				t.Run("without seshd", func(t *testing.T) { withoutSeshd(t, s) })
-			}
-			if t.Failed() {
-				t.Logf("the app said:\n%s", s.child.output())
 			}
 		})
 	}
@@ -549,9 +564,6 @@ func TestShopPage(t *testing.T) {
 			show("")
 			if !evaluate[bool](t, two, `window.neverReloaded === true`) {
 				t.Error("a page was loaded again")
-			}
-			if t.Failed() {
-				t.Logf("the app said:\n%s", s.child.output())
 			}
 			for _, p := range []*page{one, two} {
 				// After a logout or a login the client asks for the session that it knew, and is told that there is another.

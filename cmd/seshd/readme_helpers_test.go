@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -340,14 +341,22 @@ func readFile(t *testing.T, name string) string {
 	return string(text)
 }
 
+// firstPort to lastPort are given out by no system for port 0 or for a connection. Those would be taken, by some other test
+// that runs meanwhile, between the moment they were seen free and the moment the program under test listens.
+const firstPort, lastPort = 20_000, 29_999
+
+// freeAddr is one that nobody listens on.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", firstPort+rand.IntN(lastPort-firstPort+1)))
+		if err == nil {
+			defer l.Close()
+			return l.Addr().String()
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatalf("no port is free from %d to %d", firstPort, lastPort)
+	return ""
 }
 
 // localhost names an address of this machine the way the README does.
