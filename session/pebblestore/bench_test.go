@@ -50,6 +50,7 @@ func BenchmarkDurable(b *testing.B) {
 // concurrently lets the writers write, each waiting for its answer, b.N times in all.
 func concurrently(b *testing.B, write func(done func(error))) {
 	b.SetParallelism((benchWriters + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0))
+	before := cpuTime()
 	b.ResetTimer()
 	b.RunParallel(func(pb *testing.PB) {
 		answered := make(chan error, 1)
@@ -63,6 +64,7 @@ func concurrently(b *testing.B, write func(done func(error))) {
 		}
 	})
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "mutations/s")
+	b.ReportMetric(float64((cpuTime()-before).Nanoseconds())/1e3/float64(b.N), "cpu-µs/op")
 	b.ReportMetric(0, "ns/op") // of 128 at once it says nothing
 }
 

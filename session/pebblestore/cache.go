@@ -7,17 +7,17 @@ import (
 	"github.com/seshd/seshd/session"
 )
 
-// What a decoded record costs beside its keys and values, about.
+// What a decoded record costs beside its keys and values, measured on the heap.
 const (
-	recordOverhead   = 1 << 10
-	entryOverhead    = 80 // the Entry, and what the allocator adds to two small strings
+	recordOverhead   = 384
+	entryOverhead    = 56 // the Entry, and what the allocator adds to two small strings
 	deletionOverhead = 64
 	senderOverhead   = 32
 	deviceOverhead   = 144
 )
 
-// cache keeps the records committed last, decoded, up to a number of bytes. Only commits put something
-// in, never a reader, who might bring back what a commit has just replaced.
+// cache keeps the records written last, decoded, up to a number of bytes. Only writes put something in: a crawler that reads
+// all sessions throws out none that is at work.
 type cache struct {
 	mu      sync.Mutex // guards all below
 	max     int
@@ -50,6 +50,13 @@ func (c *cache) get(id session.ID) *session.Record {
 	}
 	c.order.MoveToFront(at)
 	return at.Value.(*session.Record)
+}
+
+func (c *cache) has(id session.ID) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, found := c.records[id]
+	return found
 }
 
 // put replaces the record of a session; nil forgets it.

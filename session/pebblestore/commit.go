@@ -65,65 +65,77 @@ func (s *Store) do(ctx context.Context, fn func(*tx) error) error {
 	}
 }
 
-// commitAll is the committer: one goroutine that commits groups until the store is closed and nothing waits.
-func (s *Store) commitAll() {
-	for range s.wake {
-		runtime.Gosched() // lets whoever is about to write join the group
-		s.commitWaiting()
-	}
-	s.commitWaiting()
-}
-
-func (s *Store) commitWaiting() {
-	for {
-		s.mu.Lock()
-		waiting := s.waiting
-		s.waiting = nil
-		s.mu.Unlock()
-		if len(waiting) == 0 {
-			return
+// runAll is the runner, the first half of the committer: it runs what waits on a transaction, and hands that to the second half as soon
+// as that has committed the one before. Until then whoever comes joins the group. It ends when the store is closed and nothing waits.
+func (s *Store) runAll(built chan<- *tx) {
+	defer close(built)
+	t, wake := newTx(s, nil), s.wake
+	for pending := []op(nil); wake != nil || len(pending) > 0 || len(t.ops) > 0; {
+		for len(pending) > 0 && !t.full() {
+			t.run(pending[0])
+			pending = pending[1:]
 		}
-		for len(waiting) > 0 {
-			waiting = waiting[s.commitGroup(waiting):]
+		hand, more := built, wake
+		if len(t.ops) == 0 {
+			hand = nil
+		}
+		if t.full() {
+			more = nil
+		}
+		if s.space.check() != nil && !t.empty() {
+			t.answer(errFull)
+			t = newTx(s, t.below)
+			continue
+		}
+		select {
+		case hand <- t:
+			s.numbered, s.forgotten = t.numbered+uint64(len(t.lives)), max(s.forgotten, t.forget)
+			t = newTx(s, t)
+		case _, open := <-more:
+			if !open {
+				wake = nil
+			}
+			runtime.Gosched() // lets whoever is about to write join the group
+			pending = append(pending, s.takeWaiting()...)
 		}
 	}
 }
 
-// commitGroup runs, commits and answers the first of the waiting ops, and says how many.
-func (s *Store) commitGroup(waiting []op) int {
-	t := newTx(s)
-	n := 0
-	for n < len(waiting) && n < maxGroup && t.bytes < maxGroupBytes {
-		waiting[n].run(t)
-		n++
-	}
-	err := s.commit(t)
-	for _, o := range waiting[:n] {
-		o.answer(err)
-	}
-	return n
+func (s *Store) takeWaiting() []op {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	waiting := s.waiting
+	s.waiting = nil
+	return waiting
 }
 
-// commit makes a transaction durable and only then visible.
+// commitAll is the second half of the committer: it makes one transaction after the other durable, and answers.
+func (s *Store) commitAll(built <-chan *tx) {
+	for t := range built {
+		t.answer(s.commit(t))
+	}
+}
+
+// commit makes a transaction durable and only then visible. After one that failed none succeeds: it ran on what that left.
 func (s *Store) commit(t *tx) error {
+	if s.failed == nil && !t.empty() {
+		s.failed = s.write(t)
+	}
 	if s.failed != nil {
 		return s.fault(s.failed)
 	}
-	if t.empty() {
-		return nil
-	}
-	if s.space.check() != nil {
-		return errFull
-	}
+	return nil
+}
+
+func (s *Store) write(t *tx) error {
 	batch := s.db.NewBatch()
 	defer batch.Close()
 	if err := t.encode(batch); err != nil {
-		return s.fault(err)
+		return err
 	}
 	s.hide(t) // Pebble shows a batch before it is synced
 	if err := batch.Commit(pebble.Sync); err != nil {
-		s.failed = err
-		return s.fault(err) // t stays hidden: nobody knows what of it is on disk
+		return err // t stays hidden: nobody knows what of it is on disk
 	}
 	s.show(t)
 	return nil
@@ -156,6 +168,7 @@ func (s *Store) Update(u session.Update) {
 		changed bool
 		err     error
 	)
+	s.warm(u.Handle.ID)
 	s.submit(op{
 		run: func(t *tx) { current, event, changed, err = t.update(u) },
 		answer: func(failed error) {

@@ -56,7 +56,7 @@ func TestUnsyncedLoginIsInvisible(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	h, fresh := visitor(1, 1), visitor(2, 2)
 	begin(t, s, h, "ann")
-	tx := newTx(s)
+	tx := newTx(s, nil)
 	if _, err := tx.login(session.Admission{Handle: h, User: "bob", Change: move(h, fresh, "bob")}); err != nil {
 		t.Fatal(err)
 	}

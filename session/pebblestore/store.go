@@ -27,7 +27,7 @@ const (
 	compactions  = 2
 	blobFrom     = 256 // bytes; larger values move to blob files, which compactions do not rewrite
 	blockCache   = 64 << 20
-	recordCache  = 64 << 20
+	recordCache  = 128 << 20
 	minFree      = max(256<<20, 4*memTableSize) // Pebble ends the process when it cannot write, so writes are refused before that
 	dirMode      = 0o700
 	databaseName = "db"
@@ -48,7 +48,7 @@ type Store struct {
 	waiting []op
 	closed  bool
 	wake    chan struct{} // holds one token while waiting is not empty
-	done    chan struct{} // closed when the committer has stopped
+	done    chan struct{} // closed when all is committed and the database closed
 
 	visible sync.RWMutex // held by readers, and by the committer to change what they see
 	hidden  *tx          // being committed: readers see what was before it
@@ -59,10 +59,15 @@ type Store struct {
 
 	keptLives, forgetLives uint64 // static; tests make them small
 
-	// Owned by the committer.
+	space spaceCheck
+
+	// Owned by the runner.
+	numbered  uint64 // lines of the story up to the group that was handed on last
+	forgotten uint64 // lines of the story before this one
+
+	// Owned by the second half of the committer.
 	feed   func(session.Event)
 	failed error // set by the first commit that failed: nothing is acknowledged after it
-	space  spaceCheck
 }
 
 var _ interface {
@@ -95,15 +100,17 @@ func Open(dir string, o Options) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close(), lock.Close())
 	}
 	s := &Store{
-		dir: dir, db: db, oldest: oldest, newest: newest, log: o.Logger,
+		dir: dir, db: db, oldest: oldest, newest: newest, numbered: newest, forgotten: oldest, log: o.Logger,
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 		cache: newCache(recordCache), keptLives: keptLives, forgetLives: forgetLives,
 		feed:  func(session.Event) {},
 		space: spaceCheck{path: path, log: o.Logger},
 	}
+	built := make(chan *tx)
+	go s.runAll(built)
 	go func() {
 		defer close(s.done)
-		s.commitAll()
+		s.commitAll(built)
 		s.visible.Lock()
 		s.shut = true
 		s.visible.Unlock()
@@ -165,6 +172,27 @@ func (s *Store) Load(_ context.Context, id session.ID) (*session.Record, error) 
 		}
 	}
 	return s.committedRecord(id)
+}
+
+// warm has the cache know a record that is about to be written. The writers read beside each other, and beside the
+// committer; it would have to read for them one after the other.
+func (s *Store) warm(id session.ID) {
+	if s.cache.has(id) {
+		return
+	}
+	s.visible.RLock() // nothing is committed meanwhile, which what is put here would undo
+	defer s.visible.RUnlock()
+	if s.shut {
+		return
+	}
+	if s.hidden != nil {
+		if _, ok := s.hidden.records[id]; ok {
+			return
+		}
+	}
+	if r, err := s.committedRecord(id); err == nil && r != nil {
+		s.cache.put(id, r)
+	}
 }
 
 // Token returns what is known of a token.

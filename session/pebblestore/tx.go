@@ -10,30 +10,51 @@ import (
 	"github.com/seshd/seshd/session"
 )
 
-// tx collects what the ops of one group read and change; each sees what those before it did.
-// Only the committer changes it; once hidden, readers look up the committed side.
+// tx is one group: its ops, and what they read and change. Each op sees what those before it did, in this group and in the
+// one below, which may be on its way to the disk still. Once it is handed on nothing in it changes; while it is hidden, readers
+// look up the committed side.
 type tx struct {
-	store   *Store
-	records map[session.ID]*stagedRecord
-	values  map[string]*stagedValue // tokens, tickets, index entries
-	lives   []session.Life
-	forget  uint64 // lines of the story before this one; 0: none
-	bytes   int    // about, of the records to be written
+	store    *Store
+	below    *tx // the runner's; nil: none
+	ops      []op
+	records  map[session.ID]*stagedRecord
+	values   map[string]*stagedValue // tokens, tickets, index entries
+	lives    []session.Life
+	numbered uint64 // lines of the story before lives
+	forget   uint64 // lines of the story before this one; 0: none
+	bytes    int    // about, of the records to be written
 }
 
 type stagedRecord struct{ committed, next *session.Record }
 
 type stagedValue struct{ committed, next []byte } // nil: none
 
-func newTx(s *Store) *tx {
-	return &tx{store: s, records: make(map[session.ID]*stagedRecord), values: make(map[string]*stagedValue)}
+func newTx(s *Store, below *tx) *tx {
+	if below != nil {
+		below.below = nil // it was committed before the one above it was handed on
+	}
+	return &tx{store: s, below: below, numbered: s.numbered, records: make(map[session.ID]*stagedRecord), values: make(map[string]*stagedValue)}
+}
+
+func (t *tx) run(o op) {
+	o.run(t)
+	t.ops = append(t.ops, o)
+}
+
+func (t *tx) full() bool { return len(t.ops) >= maxGroup || t.bytes >= maxGroupBytes }
+
+func (t *tx) answer(failed error) {
+	for _, o := range t.ops {
+		o.answer(failed)
+	}
+	t.ops = nil
 }
 
 func (t *tx) record(id session.ID) (*stagedRecord, error) {
 	if staged, ok := t.records[id]; ok {
 		return staged, nil
 	}
-	r, err := t.store.committedRecord(id)
+	r, err := t.belowRecord(id)
 	if err != nil {
 		return nil, err
 	}
@@ -46,13 +67,31 @@ func (t *tx) value(key string) (*stagedValue, error) {
 	if staged, ok := t.values[key]; ok {
 		return staged, nil
 	}
-	value, err := t.store.committedValue(key)
+	value, err := t.belowValue(key)
 	if err != nil {
 		return nil, err
 	}
 	staged := &stagedValue{committed: value, next: value}
 	t.values[key] = staged
 	return staged, nil
+}
+
+func (t *tx) belowRecord(id session.ID) (*session.Record, error) {
+	if t.below != nil {
+		if staged, ok := t.below.records[id]; ok {
+			return staged.next, nil
+		}
+	}
+	return t.store.committedRecord(id)
+}
+
+func (t *tx) belowValue(key string) ([]byte, error) {
+	if t.below != nil {
+		if staged, ok := t.below.values[key]; ok {
+			return staged.next, nil
+		}
+	}
+	return t.store.committedValue(key)
 }
 
 // put writes a value together with the index entry that lets the sweep find it when its time has come.
