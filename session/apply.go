@@ -28,12 +28,12 @@ func (s *State) Apply(m *Mutation, rules Rules) (*State, error) {
 			}
 		}
 	}
-	d := draft{base: s, values: make(map[string]json.RawMessage)}
-	if m.Clear {
-		d.clear(rules.Writable)
-	}
+	d := draft{base: s, cleared: m.Clear}
 	if err := d.run(m); err != nil {
 		return nil, err
+	}
+	if m.Clear {
+		d.clear(rules.Writable)
 	}
 	next := d.state()
 	if next == s {
@@ -60,41 +60,57 @@ func (s *State) checkLimits(next *State, rules Rules) error {
 	return nil
 }
 
-// draft collects the new value of each key that a mutation touches; nil: the key is gone.
+// draft collects the new value of each key that a mutation touches. No key is named twice.
 type draft struct {
-	base   *State
-	values map[string]json.RawMessage
+	base    *State
+	cleared bool
+	touched []touched
 }
 
-func (d *draft) clear(writable func(string) bool) {
-	for _, e := range d.base.Entries {
-		if writable == nil || writable(e.Key) {
-			d.values[e.Key] = nil
-		}
-	}
+// touched is a key with its new value; nil: the key is gone.
+type touched struct {
+	key   string
+	value json.RawMessage
 }
 
-// value is what an operation works on: clear comes before it, and no other operation names its key.
+func byKey(a, b touched) int { return cmp.Compare(a.key, b.key) }
+
+func (d *draft) put(key string, value json.RawMessage) {
+	d.touched = append(d.touched, touched{key, value})
+}
+
+// value is what an operation works on. Whoever clears may write, and so clears, each key that the mutation names.
 func (d *draft) value(key string) json.RawMessage {
-	if value, touched := d.values[key]; touched {
-		return value
+	if d.cleared {
+		return nil
 	}
 	value, _ := d.base.Get(key)
 	return value
 }
 
-func (d *draft) run(m *Mutation) (err error) {
+// clear removes what may be written and was not written anew.
+func (d *draft) clear(writable func(string) bool) {
+	slices.SortFunc(d.touched, byKey)
+	named := d.touched
+	for _, e := range d.base.Entries {
+		if _, found := slices.BinarySearchFunc(named, touched{key: e.Key}, byKey); !found && (writable == nil || writable(e.Key)) {
+			d.put(e.Key, nil)
+		}
+	}
+}
+
+func (d *draft) run(m *Mutation) error {
 	for _, key := range m.Delete {
-		d.values[key] = nil
+		d.put(key, nil)
 	}
 	for key, value := range m.Set {
-		d.values[key] = value
+		d.put(key, value)
 	}
 	for key, patch := range m.Merge {
 		if isNull(patch) {
-			d.values[key] = nil
+			d.put(key, nil)
 		} else {
-			d.values[key] = merge(d.value(key), patch)
+			d.put(key, merge(d.value(key), patch))
 		}
 	}
 	for key, more := range m.Append {
@@ -105,7 +121,7 @@ func (d *draft) run(m *Mutation) (err error) {
 		if !isArray(array) {
 			return Refuse(NotAnArray, "append to %q: its value is not an array", key)
 		}
-		d.values[key] = concat(array, more)
+		d.put(key, concat(array, more))
 	}
 	for key, by := range m.Incr {
 		number := d.value(key)
@@ -115,85 +131,79 @@ func (d *draft) run(m *Mutation) (err error) {
 		if !isNumber(number) {
 			return Refuse(NotANumber, "incr of %q: its value is not a number", key)
 		}
-		if d.values[key], err = add(number, by); err != nil {
+		sum, err := add(number, by)
+		if err != nil {
 			return err
 		}
+		d.put(key, sum)
 	}
 	return nil
 }
 
 // state makes the next state out of the draft, or returns the base where every key would hold the same value.
 func (d *draft) state() *State {
+	slices.SortFunc(d.touched, byKey)
 	next := &State{Version: d.base.Version + 1, Floor: d.base.Floor, size: d.base.size}
-	var fresh []Entry
-	for key, value := range d.values {
-		old, had := d.base.Get(key)
-		value = bytes.Clone(value) // else it would keep the whole message that it came in
+	next.Entries = make([]Entry, 0, len(d.base.Entries)+len(d.touched))
+	rest, fresh := d.base.Entries, d.touched[:0]
+	for _, t := range d.touched {
+		at, had := find(rest, t.key)
+		next.Entries = append(next.Entries, rest[:at]...)
+		rest = rest[at:]
 		switch {
-		case value == nil && had:
-			next.Deletions = append(next.Deletions, Deletion{key, next.Version})
-			next.size -= len(key) + len(old)
-		case value == nil, had && string(old) == string(value):
-			delete(d.values, key) // untouched after all
+		case t.value == nil && !had: // untouched after all
+			continue
+		case had && t.value != nil && string(rest[0].Value) == string(t.value):
+			continue
+		case t.value == nil:
+			next.Deletions = append(next.Deletions, Deletion{t.key, next.Version})
+			next.size -= len(t.key) + len(rest[0].Value)
+			rest = rest[1:]
 		case had:
-			fresh = append(fresh, Entry{key, value, next.Version})
-			next.size += len(value) - len(old)
+			next.size -= len(t.key) + len(rest[0].Value)
+			rest = rest[1:]
+			fallthrough
 		default:
-			fresh = append(fresh, Entry{key, value, next.Version})
-			next.size += len(key) + len(value)
+			value := bytes.Clone(t.value) // else it would keep the whole message that it came in
+			next.Entries = append(next.Entries, Entry{t.key, value, next.Version})
+			next.size += len(t.key) + len(value)
 		}
+		fresh = append(fresh, t)
 	}
-	if len(d.values) == 0 {
+	if len(fresh) == 0 {
 		return d.base
 	}
-	slices.SortFunc(fresh, func(a, b Entry) int { return cmp.Compare(a.Key, b.Key) })
-	slices.SortFunc(next.Deletions, func(a, b Deletion) int { return cmp.Compare(a.Key, b.Key) })
-	next.Entries = d.mergeEntries(fresh)
-	next.Deletions = d.mergeDeletions(next.Deletions)
-	if over := len(next.Deletions) - MaxDeletions; over > 0 {
-		next.Floor = next.Deletions[over-1].Version
-		next.Deletions = next.Deletions[over:]
-	}
+	next.Entries = append(next.Entries, rest...)
+	next.bury(d.base.Deletions, fresh)
 	return next
 }
 
-// mergeEntries merges the sorted fresh entries into the base's, leaving out what was touched.
-func (d *draft) mergeEntries(fresh []Entry) []Entry {
-	entries := make([]Entry, 0, len(d.base.Entries)+len(fresh))
-	for _, e := range d.base.Entries {
-		if _, touched := d.values[e.Key]; touched {
-			continue
-		}
-		for len(fresh) > 0 && fresh[0].Key < e.Key {
-			entries = append(entries, fresh[0])
-			fresh = fresh[1:]
-		}
-		entries = append(entries, e)
-	}
-	return append(entries, fresh...)
-}
-
-// mergeDeletions drops the deletions of keys that live again or were deleted anew, and adds the new ones at the end.
-func (d *draft) mergeDeletions(fresh []Deletion) []Deletion {
-	deletions := make([]Deletion, 0, len(d.base.Deletions)+len(fresh))
-	for _, old := range d.base.Deletions {
-		if _, touched := d.values[old.Key]; !touched {
-			deletions = append(deletions, old)
+// bury puts the deletions there were before those of this version, but for those of keys that live again or went anew.
+func (s *State) bury(before []Deletion, fresh []touched) {
+	late := s.Deletions
+	s.Deletions = make([]Deletion, 0, len(before)+len(late))
+	for _, old := range before {
+		if _, again := slices.BinarySearchFunc(fresh, touched{key: old.Key}, byKey); !again {
+			s.Deletions = append(s.Deletions, old)
 		}
 	}
-	return append(deletions, fresh...)
+	s.Deletions = append(s.Deletions, late...)
+	if over := len(s.Deletions) - MaxDeletions; over > 0 {
+		s.Floor = s.Deletions[over-1].Version
+		s.Deletions = s.Deletions[over:]
+	}
 }
 
 // Outcome is what the mutation's sender is answered: the resulting value of each key it named,
 // and the keys that it deleted (a key that was not there was not deleted).
 func (m *Mutation) Outcome(before, after *State) (set []Entry, deleted []string) {
 	for key := range m.Keys {
-		if at, found := after.find(key); found {
+		if at, found := find(after.Entries, key); found {
 			set = append(set, after.Entries[at])
 		}
 	}
 	for _, e := range before.Entries {
-		if _, found := after.find(e.Key); !found {
+		if _, found := find(after.Entries, e.Key); !found {
 			deleted = append(deleted, e.Key)
 		}
 	}

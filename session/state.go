@@ -49,15 +49,15 @@ func (s *State) Size() int { return s.size }
 
 // Get returns the compact value of a key.
 func (s *State) Get(key string) (json.RawMessage, bool) {
-	at, found := s.find(key)
+	at, found := find(s.Entries, key)
 	if !found {
 		return nil, false
 	}
 	return s.Entries[at].Value, true
 }
 
-func (s *State) find(key string) (int, bool) {
-	return slices.BinarySearchFunc(s.Entries, key, func(e Entry, key string) int { return cmp.Compare(e.Key, key) })
+func find(sorted []Entry, key string) (int, bool) {
+	return slices.BinarySearchFunc(sorted, key, func(e Entry, key string) int { return cmp.Compare(e.Key, key) })
 }
 
 // Data copies the keys that visible admits; the values are shared and must not be changed. A nil visible admits all.

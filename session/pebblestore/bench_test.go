@@ -65,6 +65,7 @@ func concurrently(b *testing.B, write func(done func(error))) {
 	})
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "mutations/s")
 	b.ReportMetric(float64((cpuTime()-before).Nanoseconds())/1e3/float64(b.N), "cpu-µs/op")
+	b.ReportAllocs()
 	b.ReportMetric(0, "ns/op") // of 128 at once it says nothing
 }
 

@@ -22,8 +22,13 @@ type cache struct {
 	mu      sync.Mutex // guards all below
 	max     int
 	size    int
-	order   *list.List // of *session.Record, the newest in front
+	order   *list.List // of *cached, the newest in front
 	records map[session.ID]*list.Element
+}
+
+type cached struct {
+	record *session.Record
+	cost   int
 }
 
 func newCache(bytes int) *cache {
@@ -49,7 +54,7 @@ func (c *cache) get(id session.ID) *session.Record {
 		return nil
 	}
 	c.order.MoveToFront(at)
-	return at.Value.(*session.Record)
+	return at.Value.(*cached).record
 }
 
 func (c *cache) has(id session.ID) bool {
@@ -63,20 +68,28 @@ func (c *cache) has(id session.ID) bool {
 func (c *cache) put(id session.ID, r *session.Record) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if at, found := c.records[id]; found {
-		c.remove(at)
-	}
+	at, found := c.records[id]
 	if r == nil {
+		if found {
+			c.remove(at)
+		}
 		return
 	}
-	c.records[id] = c.order.PushFront(r)
-	for c.size += cost(r); c.size > c.max; {
+	if !found {
+		at = c.order.PushFront(&cached{})
+		c.records[id] = at
+	}
+	c.order.MoveToFront(at)
+	have := at.Value.(*cached)
+	c.size -= have.cost
+	have.record, have.cost = r, cost(r)
+	for c.size += have.cost; c.size > c.max; {
 		c.remove(c.order.Back())
 	}
 }
 
 func (c *cache) remove(at *list.Element) {
-	r := c.order.Remove(at).(*session.Record)
-	delete(c.records, r.ID)
-	c.size -= cost(r)
+	have := c.order.Remove(at).(*cached)
+	delete(c.records, have.record.ID)
+	c.size -= have.cost
 }

@@ -104,7 +104,7 @@ func TestFaultLeavesNothingStaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	hold := make(chan struct{})
-	s.submit(op{run: func(*tx) { <-hold }, answer: func(error) {}}) // so that what follows is one group
+	s.submit(opFuncs{func(*tx) { <-hold }, func(error) {}}) // so that what follows is one group
 	failed, taken := make(chan error, 1), make(chan error, 1)
 	s.Login(session.Admission{Handle: h, User: "bob", Change: move(h, visitor(2, 2), "bob"), Done: func(err error) { failed <- err }})
 	s.Login(session.Admission{Handle: other, User: "cid", Change: func(_, _ *session.Record) ([]session.Step, error) {

@@ -14,6 +14,8 @@ import (
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+	"github.com/cockroachdb/pebble/v2/sstable/block"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/seshd/seshd/session"
@@ -24,8 +26,10 @@ const (
 	memTableSize = 16 << 20 // eight of these are the most that a start after a crash replays: well under a second
 	memTables    = 8
 	l0StopWrites = 1000
+	l0Compact    = 8 // sorted runs; Pebble's 4 compacts the same small records twice as often
 	compactions  = 2
 	blobFrom     = 256 // bytes; larger values move to blob files, which compactions do not rewrite
+	bloomBits    = 10  // a key: one question in a hundred goes astray
 	blockCache   = 64 << 20
 	recordCache  = 128 << 20
 	minFree      = max(256<<20, 4*memTableSize) // Pebble ends the process when it cannot write, so writes are refused before that
@@ -60,10 +64,6 @@ type Store struct {
 	keptLives, forgetLives uint64 // static; tests make them small
 
 	space spaceCheck
-
-	// Owned by the runner.
-	numbered  uint64 // lines of the story up to the group that was handed on last
-	forgotten uint64 // lines of the story before this one
 
 	// Owned by the second half of the committer.
 	feed   func(session.Event)
@@ -100,14 +100,14 @@ func Open(dir string, o Options) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close(), lock.Close())
 	}
 	s := &Store{
-		dir: dir, db: db, oldest: oldest, newest: newest, numbered: newest, forgotten: oldest, log: o.Logger,
+		dir: dir, db: db, oldest: oldest, newest: newest, log: o.Logger,
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 		cache: newCache(recordCache), keptLives: keptLives, forgetLives: forgetLives,
 		feed:  func(session.Event) {},
 		space: spaceCheck{path: path, log: o.Logger},
 	}
 	built := make(chan *tx)
-	go s.runAll(built)
+	go s.runAll(newTx(s, nil), built)
 	go func() {
 		defer close(s.done)
 		s.commitAll(built)
@@ -146,9 +146,14 @@ func pebbleOptions(lock *pebble.Lock, log *slog.Logger) *pebble.Options {
 		MemTableSize:                memTableSize,
 		MemTableStopWritesThreshold: memTables,
 		L0StopWritesThreshold:       l0StopWrites,
+		L0CompactionThreshold:       l0Compact,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, compactions },
 		CacheSize:                   blockCache,
 		Logger:                      pebbleLog{log},
+	}
+	for i := range o.Levels {
+		o.Levels[i].Compression = func() *block.CompressionProfile { return block.NoCompression } // a tenth of a write's CPU
+		o.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBits)                                  // who begins a session asks for what is not there
 	}
 	o.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy {
 		return pebble.ValueSeparationPolicy{

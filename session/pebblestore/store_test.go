@@ -175,7 +175,7 @@ func TestReadyDoesNotWaitForever(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	hang := make(chan struct{})
 	defer close(hang)
-	s.submit(op{run: func(*tx) { <-hang }, answer: func(error) {}})
+	s.submit(opFuncs{func(*tx) { <-hang }, func(error) {}})
 	ctx, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
 	defer cancel()
 	if err := s.Ready(ctx); session.CodeOf(err) != session.Unavailable || err == nil {

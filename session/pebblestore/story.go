@@ -40,7 +40,7 @@ func storyBounds(db *pebble.DB) (oldest, newest uint64, err error) {
 // encodeStory numbers the lines and puts them into the batch.
 func (t *tx) encodeStory(batch *pebble.Batch) error {
 	for i, life := range t.lives {
-		if err := batch.Set(lifeKey(t.numbered+uint64(i)+1), appendLife(nil, life), nil); err != nil {
+		if err := batch.Set(lifeKey(t.newest+uint64(i)+1), appendLife(nil, life), nil); err != nil {
 			return err
 		}
 	}
@@ -52,8 +52,8 @@ func (t *tx) encodeStory(batch *pebble.Batch) error {
 
 // forgetStory has the lines that are too old forgotten.
 func (t *tx) forgetStory() {
-	if s := t.store; s.numbered > s.forgotten+s.keptLives+s.forgetLives {
-		t.forget = s.numbered - s.keptLives
+	if s := t.store; t.newest > t.oldest+s.keptLives+s.forgetLives {
+		t.forget = t.newest - s.keptLives
 	}
 }
 

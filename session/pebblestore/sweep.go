@@ -25,9 +25,9 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 		after = due[len(due)-1] + "\x00"
 		var ended []session.Event
 		done := make(chan error, 1)
-		s.submit(op{
-			run: func(t *tx) { ended = t.sweep(due, now); t.forgetStory() },
-			answer: func(failed error) {
+		s.submit(opFuncs{
+			func(t *tx) { ended = t.sweep(due, now); t.forgetStory() },
+			func(failed error) {
 				if failed != nil {
 					done <- failed
 					return

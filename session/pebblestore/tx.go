@@ -14,29 +14,38 @@ import (
 // one below, which may be on its way to the disk still. Once it is handed on nothing in it changes; while it is hidden, readers
 // look up the committed side.
 type tx struct {
-	store    *Store
-	below    *tx // the runner's; nil: none
-	ops      []op
-	records  map[session.ID]*stagedRecord
-	values   map[string]*stagedValue // tokens, tickets, index entries
-	lives    []session.Life
-	numbered uint64 // lines of the story before lives
-	forget   uint64 // lines of the story before this one; 0: none
-	bytes    int    // about, of the records to be written
+	store          *Store
+	below          *tx // the runner's; nil: none
+	ops            []op
+	records        map[session.ID]*stagedRecord
+	values         map[string]*stagedValue // tokens, tickets, index entries
+	lives          []session.Life
+	oldest, newest uint64 // the lines of the story before lives
+	forget         uint64 // lines of the story before this one; 0: none
+	bytes          int    // about, of the records to be written
 }
 
 type stagedRecord struct{ committed, next *session.Record }
 
 type stagedValue struct{ committed, next []byte } // nil: none
 
+// newTx makes the group that follows one which is handed on, or the first: below is nil then.
 func newTx(s *Store, below *tx) *tx {
-	if below != nil {
-		below.below = nil // it was committed before the one above it was handed on
+	t := &tx{store: s, below: below, records: make(map[session.ID]*stagedRecord), values: make(map[string]*stagedValue)}
+	if below == nil {
+		t.oldest, t.newest = s.oldest, s.newest
+		return t
 	}
-	return &tx{store: s, below: below, numbered: s.numbered, records: make(map[session.ID]*stagedRecord), values: make(map[string]*stagedValue)}
+	below.below = nil // it was committed before
+	t.oldest, t.newest = max(below.oldest, below.forget), below.newest+uint64(len(below.lives))
+	return t
 }
 
 func (t *tx) run(o op) {
+	if t.store.space.check() != nil {
+		o.answer(errFull)
+		return
+	}
 	o.run(t)
 	t.ops = append(t.ops, o)
 }
