@@ -6,14 +6,13 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// What one commit takes together. The rest waits for the next, so that no commit outgrows a memtable by far.
+// What one group takes. The rest goes into the next, which need not wait for this one to be synced.
 const (
-	maxGroup      = 4096
+	maxGroup      = 64 // Pebble syncs several at once; larger ones keep the disk waiting while they are run
 	maxGroupBytes = 8 << 20
 
-	// worthASync is how many ops leave together although more wait, if the disk has nothing to do. Half of 128 writers then wait for
-	// the disk while the other half is run.
-	worthASync = 64
+	// maxUnsynced is how many groups wait for the disk before the committer does. What they changed is looked up in each.
+	maxUnsynced = 2
 )
 
 // submit gives an op to the committer. The first to wait wakes it; a lone writer is never kept waiting for company.
@@ -34,36 +33,17 @@ func (s *Store) submit(o op) {
 	s.mu.Unlock()
 }
 
-// runAll is the runner, the first half of the committer: it runs what waits on a transaction, and hands that on as soon as the
-// second half is through with the one before. It ends when the store is closed and nothing waits.
-func (s *Store) runAll(t *tx, built chan<- *tx) {
-	defer close(built)
-	wake := s.wake
-	for pending := []op(nil); wake != nil || len(pending) > 0 || len(t.ops) > 0; {
-		if len(pending) > 0 && !t.full() {
-			t.run(pending[0])
-			if pending = pending[1:]; len(t.ops) >= worthASync {
-				select {
-				case built <- t:
-					t = newTx(s, t)
-				default:
-				}
-			}
-			continue
-		}
-		hand := built
-		if len(t.ops) == 0 {
-			hand = nil
-		}
-		select {
-		case hand <- t:
-			t = newTx(s, t)
-		case _, open := <-wake:
-			if !open {
-				wake = nil
-			}
-			runtime.Gosched() // lets whoever is about to write join the group
-			pending = append(pending, s.takeWaiting()...)
+// commitAll is the committer: it runs what waits in groups, one after the other, until the store is closed and nothing waits.
+func (s *Store) commitAll(t *tx, unsynced chan<- *tx) {
+	defer close(unsynced)
+	for open := true; open; {
+		_, open = <-s.wake
+		runtime.Gosched() // lets whoever is about to write join the group
+		for waiting := s.takeWaiting(); len(waiting) > 0; {
+			waiting = waiting[t.run(waiting):]
+			t.failed = s.apply(t)
+			unsynced <- t
+			t = t.next()
 		}
 	}
 }
@@ -76,49 +56,59 @@ func (s *Store) takeWaiting() []op {
 	return waiting
 }
 
-// commitAll is the second half of the committer: it makes one transaction after the other durable, and answers.
-func (s *Store) commitAll(built <-chan *tx) {
-	for t := range built {
-		t.answer(s.commit(t))
+// apply hands a transaction to Pebble, which shows it to whoever reads Pebble from then on, and syncs it by and by.
+func (s *Store) apply(t *tx) error {
+	if t.failed != nil || t.empty() {
+		return t.failed
 	}
-}
-
-// commit makes a transaction durable and only then visible. After one that failed none succeeds: it ran on what that left.
-func (s *Store) commit(t *tx) error {
-	if s.failed == nil && !t.empty() {
-		s.failed = s.write(t)
-	}
-	if s.failed != nil {
-		return s.fault(s.failed)
-	}
-	return nil
-}
-
-func (s *Store) write(t *tx) error {
-	batch := s.db.NewBatch()
-	defer batch.Close()
-	if err := t.encode(batch); err != nil {
+	t.batch = s.db.NewBatch()
+	if err := t.encode(t.batch); err != nil {
 		return err
 	}
-	s.hide(t) // Pebble shows a batch before it is synced
-	if err := batch.Commit(pebble.Sync); err != nil {
-		return err // t stays hidden: nobody knows what of it is on disk
-	}
-	s.show(t)
-	return nil
+	s.hide(t)
+	return s.db.ApplyNoSyncWait(t.batch, pebble.Sync)
 }
 
 func (s *Store) hide(t *tx) {
 	s.visible.Lock()
-	s.hidden = t
+	s.hidden = append(s.hidden, t)
 	s.visible.Unlock()
 }
 
+// tellAll is the other half of the committer: it waits until one group after the other is durable, shows it, and answers.
+func (s *Store) tellAll(unsynced <-chan *tx) {
+	for t := range unsynced {
+		err := s.sync(t)
+		for _, o := range t.ops {
+			o.answer(err)
+		}
+	}
+}
+
+// sync waits until a transaction is durable and makes it visible. After one that failed none succeeds: it ran on what that left.
+func (s *Store) sync(t *tx) error {
+	if s.failed == nil {
+		s.failed = t.failed
+	}
+	if s.failed == nil && t.batch != nil {
+		s.failed = t.batch.SyncWait()
+	}
+	if s.failed != nil {
+		return s.fault(s.failed) // t stays hidden: nobody knows what of it is on disk
+	}
+	if t.batch != nil {
+		s.show(t)
+		return t.batch.Close()
+	}
+	return nil
+}
+
+// show makes the oldest of the hidden visible.
 func (s *Store) show(t *tx) {
 	s.visible.Lock()
 	defer s.visible.Unlock()
-	s.hidden = nil
-	s.newest += uint64(len(t.lives))
+	s.hidden = s.hidden[1:]
+	s.newest = max(s.newest, t.newest+uint64(len(t.lives)))
 	s.oldest = max(s.oldest, t.forget)
 	for id, staged := range t.records {
 		if staged.next != staged.committed {

@@ -56,7 +56,7 @@ func TestUnsyncedLoginIsInvisible(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	h, fresh := visitor(1, 1), visitor(2, 2)
 	begin(t, s, h, "ann")
-	tx := newTx(s, nil)
+	tx := newTx(s)
 	if _, err := tx.login(session.Admission{Handle: h, User: "bob", Change: move(h, fresh, "bob")}); err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestStoryIsForgotten(t *testing.T) {
 	if lives, _, gap, err := s.Lives(ctx, 6, 100); !gap || err != nil || lives[0].Seq != 9 {
 		t.Errorf("while lines are being forgotten: %v, gap %v, %v", lives, gap, err)
 	}
-	s.hide(nil)
+	s.hidden = nil
 }
 
 // TestDamagedLine: what cannot be read is a fault, not an end of the story.

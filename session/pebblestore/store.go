@@ -55,7 +55,7 @@ type Store struct {
 	done    chan struct{} // closed when all is committed and the database closed
 
 	visible sync.RWMutex // held by readers, and by the committer to change what they see
-	hidden  *tx          // being committed: readers see what was before it
+	hidden  []*tx        // applied, oldest first, and not synced yet: readers see what was before them
 	shut    bool         // the database is closed
 	cache   *cache
 	oldest  uint64 // the first line of the story that was not forgotten
@@ -65,7 +65,7 @@ type Store struct {
 
 	space spaceCheck
 
-	// Owned by the second half of the committer.
+	// Owned by tellAll.
 	feed   func(session.Event)
 	failed error // set by the first commit that failed: nothing is acknowledged after it
 }
@@ -106,11 +106,11 @@ func Open(dir string, o Options) (*Store, error) {
 		feed:  func(session.Event) {},
 		space: spaceCheck{path: path, log: o.Logger},
 	}
-	built := make(chan *tx)
-	go s.runAll(newTx(s, nil), built)
+	unsynced := make(chan *tx, maxUnsynced)
+	go s.commitAll(newTx(s), unsynced)
 	go func() {
 		defer close(s.done)
-		s.commitAll(built)
+		s.tellAll(unsynced)
 		s.visible.Lock()
 		s.shut = true
 		s.visible.Unlock()
@@ -171,8 +171,8 @@ func (s *Store) Load(_ context.Context, id session.ID) (*session.Record, error) 
 	if s.shut {
 		return nil, errClosed
 	}
-	if s.hidden != nil {
-		if staged, ok := s.hidden.records[id]; ok {
+	for _, unsynced := range s.hidden {
+		if staged, ok := unsynced.records[id]; ok {
 			return staged.committed, nil
 		}
 	}
@@ -190,8 +190,8 @@ func (s *Store) warm(id session.ID) {
 	if s.shut {
 		return
 	}
-	if s.hidden != nil {
-		if _, ok := s.hidden.records[id]; ok {
+	for _, unsynced := range s.hidden {
+		if _, ok := unsynced.records[id]; ok {
 			return
 		}
 	}
@@ -225,8 +225,8 @@ func (s *Store) visibleValue(key string) ([]byte, error) {
 	if s.shut {
 		return nil, errClosed
 	}
-	if s.hidden != nil {
-		if staged, ok := s.hidden.values[key]; ok {
+	for _, unsynced := range s.hidden {
+		if staged, ok := unsynced.values[key]; ok {
 			return staged.committed, nil
 		}
 	}

@@ -86,7 +86,7 @@ func TestModes(t *testing.T) {
 func TestUnsyncedIsInvisible(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	h := session.Handle{ID: session.ID{1}, Device: session.DeviceID{1}, Key: session.TokenKey{1}, Ends: time.Now().Add(time.Hour)}
-	tx := newTx(s, nil)
+	tx := newTx(s)
 	_, _, changed, err := tx.update(session.Update{Handle: h, Change: func(r *session.Record) (*session.Record, error) {
 		m := session.Mutation{Set: map[string]json.RawMessage{"a": json.RawMessage("1")}}
 		next, _, err := r.Mutate(session.Write{Handle: h, Mutation: &m, Timing: session.Timing{Idle: time.Hour}, Now: time.Now()})

@@ -65,8 +65,8 @@ func (s *Store) Lives(_ context.Context, after uint64, limit int) (lives []sessi
 		return nil, 0, false, errClosed
 	}
 	oldest := s.oldest
-	if s.hidden != nil { // what is being forgotten may be gone from disk
-		oldest = max(oldest, s.hidden.forget)
+	for _, unsynced := range s.hidden { // what is being forgotten may be gone from disk
+		oldest = max(oldest, unsynced.forget)
 	}
 	gap = after > s.newest || after+1 < oldest
 	from := oldest

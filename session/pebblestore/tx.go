@@ -10,53 +10,53 @@ import (
 	"github.com/seshd/seshd/session"
 )
 
-// tx is one group: its ops, and what they read and change. Each op sees what those before it did, in this group and in the
-// one below, which may be on its way to the disk still. Once it is handed on nothing in it changes; while it is hidden, readers
-// look up the committed side.
+// tx is one group: its ops, and what they read and change. Each op sees what those before it did, in this group and in those
+// that are not synced yet. Once it is applied nothing in it changes; while it is hidden, readers look up the committed side.
 type tx struct {
 	store          *Store
-	below          *tx // the runner's; nil: none
 	ops            []op
 	records        map[session.ID]*stagedRecord
 	values         map[string]*stagedValue // tokens, tickets, index entries
 	lives          []session.Life
-	oldest, newest uint64 // the lines of the story before lives
-	forget         uint64 // lines of the story before this one; 0: none
-	bytes          int    // about, of the records to be written
+	oldest, newest uint64        // the lines of the story before lives
+	forget         uint64        // lines of the story before this one; 0: none
+	bytes          int           // about, of the records to be written
+	batch          *pebble.Batch // nil: there was nothing to write
+	failed         error         // it was not applied, nor may any after it be
 }
 
 type stagedRecord struct{ committed, next *session.Record }
 
 type stagedValue struct{ committed, next []byte } // nil: none
 
-// newTx makes the group that follows one which is handed on, or the first: below is nil then.
-func newTx(s *Store, below *tx) *tx {
-	t := &tx{store: s, below: below, records: make(map[session.ID]*stagedRecord), values: make(map[string]*stagedValue)}
-	if below == nil {
-		t.oldest, t.newest = s.oldest, s.newest
-		return t
+func newTx(s *Store) *tx {
+	return &tx{
+		store: s, oldest: s.oldest, newest: s.newest,
+		records: make(map[session.ID]*stagedRecord), values: make(map[string]*stagedValue),
 	}
-	below.below = nil // it was committed before
-	t.oldest, t.newest = max(below.oldest, below.forget), below.newest+uint64(len(below.lives))
-	return t
 }
 
-func (t *tx) run(o op) {
-	if t.store.space.check() != nil {
-		o.answer(errFull)
-		return
+// next is the transaction that follows.
+func (t *tx) next() *tx {
+	return &tx{
+		store: t.store, oldest: max(t.oldest, t.forget), newest: t.newest + uint64(len(t.lives)), failed: t.failed,
+		records: make(map[session.ID]*stagedRecord), values: make(map[string]*stagedValue),
 	}
-	o.run(t)
-	t.ops = append(t.ops, o)
 }
 
-func (t *tx) full() bool { return len(t.ops) >= maxGroup || t.bytes >= maxGroupBytes }
-
-func (t *tx) answer(failed error) {
-	for _, o := range t.ops {
-		o.answer(failed)
+// run runs the first of the waiting ops, as many as a group takes, and says how many.
+func (t *tx) run(waiting []op) (n int) {
+	for n < len(waiting) && n < maxGroup && t.bytes < maxGroupBytes {
+		o := waiting[n]
+		n++
+		if t.store.space.check() != nil {
+			o.answer(errFull)
+			continue
+		}
+		o.run(t)
+		t.ops = append(t.ops, o)
 	}
-	t.ops = nil
+	return n
 }
 
 func (t *tx) record(id session.ID) (*stagedRecord, error) {
@@ -85,22 +85,29 @@ func (t *tx) value(key string) (*stagedValue, error) {
 	return staged, nil
 }
 
+// belowRecord reads what the groups before this one leave.
 func (t *tx) belowRecord(id session.ID) (*session.Record, error) {
-	if t.below != nil {
-		if staged, ok := t.below.records[id]; ok {
+	s := t.store
+	s.visible.RLock()
+	defer s.visible.RUnlock()
+	for _, unsynced := range slices.Backward(s.hidden) {
+		if staged, ok := unsynced.records[id]; ok {
 			return staged.next, nil
 		}
 	}
-	return t.store.committedRecord(id)
+	return s.committedRecord(id)
 }
 
 func (t *tx) belowValue(key string) ([]byte, error) {
-	if t.below != nil {
-		if staged, ok := t.below.values[key]; ok {
+	s := t.store
+	s.visible.RLock()
+	defer s.visible.RUnlock()
+	for _, unsynced := range slices.Backward(s.hidden) {
+		if staged, ok := unsynced.values[key]; ok {
 			return staged.next, nil
 		}
 	}
-	return t.store.committedValue(key)
+	return s.committedValue(key)
 }
 
 // put writes a value together with the index entry that lets the sweep find it when its time has come.
