@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -65,8 +66,8 @@ type App struct {
 	pinger   pinger
 	pongWait time.Duration // shorter in tests
 	draining atomic.Bool
-	outs     sync.Pool // of *out, for the writers of tabs
-	unheard  reminder  // of a proxy that is not trusted
+	writers  writers
+	unheard  reminder // of a proxy that is not trusted
 
 	stop    context.CancelFunc // of the App's own work
 	working sync.WaitGroup
@@ -107,6 +108,7 @@ func New(m *session.Manager, o Options) *App {
 		log:     o.Logger,
 		cookies: newCookieJar(o.Secrets, m.Lifetime(), o.SameSite),
 		origins: newOriginPolicy(o.AllowedOrigins),
+		writers: writers{limit: runtime.GOMAXPROCS(0)},
 		upgrader: websocket.Upgrader{
 			HandshakeTimeout: headerWait,
 			ReadBufferSize:   0, // that of the hijacker's reader

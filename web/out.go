@@ -19,29 +19,33 @@ const (
 	maxHeader = 10 // of a frame that is not masked
 )
 
-// out collects frames to a tab. A writer has one for as long as it writes; it is not to be used concurrently.
+// out collects frames to a tab. It belongs to one goroutine, which writes to one tab after the other.
 type out struct {
-	tab *tab
-	b   []byte // at most writeBuffer
-	err error  // the first; nothing is written after it
+	team *writers // the goroutine is one of; nil: it is not, or not any more
+	tab  *tab
+	b    []byte // at most writeBuffer
+	err  error  // the first; nothing is written after it
 
 	frames [2]hub.Frame // room for what Tab.Next has at most
+
+	// The write under way, where it is done without waiting. try is made once, lest each write make one.
+	rest   []byte
+	failed error
+	try    func(fd uintptr) bool
 }
 
-// newOut takes a collector from those that ended writers left: an idle tab has none.
-func (t *tab) newOut() *out {
-	o, left := t.app.outs.Get().(*out)
-	if !left {
-		o = &out{b: make([]byte, 0, writeBuffer)}
+func newOut() *out {
+	o := &out{b: make([]byte, 0, writeBuffer)}
+	o.try = func(fd uintptr) bool {
+		o.rest, o.failed = writeSome(fd, o.rest)
+		return true
 	}
-	o.tab, o.err, o.b = t, nil, o.b[:0]
 	return o
 }
 
-func (o *out) free() {
-	outs := &o.tab.app.outs
-	o.tab, o.frames = nil, [2]hub.Frame{} // what is shared is not to be kept alive from here
-	outs.Put(o)
+// reset makes room for the next tab. What is shared is not to be kept alive from here.
+func (o *out) reset() {
+	o.tab, o.err, o.b, o.frames, o.rest = nil, nil, o.b[:0], [2]hub.Frame{}, nil
 }
 
 // frame adds a frame. A large payload is not copied: it may be shared by many tabs, some of which take long to read it.
@@ -80,21 +84,35 @@ func (o *out) flush() error {
 	return o.err
 }
 
-// deadlineSlack is how much longer than writeWait a write may take: setting a deadline costs as much as a tenth of a
-// small write, so a busy tab does so once in this time.
-const deadlineSlack = time.Second
-
+// write writes as much as the socket takes at once. For the rest it waits, but not as one of the writers.
 func (o *out) write(b []byte) {
-	if o.err != nil {
+	if o.err == nil {
+		b, o.err = o.offer(b)
+	}
+	if o.err != nil || len(b) == 0 {
 		return
 	}
-	t := o.tab
-	conn := t.conn.NetConn()
-	if now := t.app.uptime(); t.deadline < now+writeWait {
-		if o.err = conn.SetWriteDeadline(time.Now().Add(writeWait + deadlineSlack)); o.err != nil {
-			return
-		}
-		t.deadline = now + writeWait + deadlineSlack
+	if o.team != nil {
+		o.team.leave()
+		o.team = nil
 	}
-	_, o.err = conn.Write(b)
+	conn := o.tab.conn.NetConn()
+	if o.err = conn.SetWriteDeadline(time.Now().Add(writeWait)); o.err != nil {
+		return
+	}
+	if _, o.err = conn.Write(b); o.err == nil {
+		o.err = conn.SetWriteDeadline(time.Time{}) // it would come to bear on what is offered later
+	}
+}
+
+// offer hands the socket what it takes without waiting, and returns the rest.
+func (o *out) offer(b []byte) ([]byte, error) {
+	if o.tab.raw == nil {
+		return b, nil
+	}
+	o.rest = b
+	if err := o.tab.raw.Write(o.try); err != nil {
+		return nil, err
+	}
+	return o.rest, o.failed
 }

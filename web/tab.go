@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/gorilla/websocket"
@@ -27,20 +28,21 @@ const (
 	transportW = "websocket"
 )
 
-// tab is one WebSocket connection. Its reader (read.go) runs as long as the connection; a writer (write.go)
-// only while there is something to write, and never more than one.
+// tab is one WebSocket connection. Its reader (read.go) runs as long as the connection; a writer (writers.go)
+// is with it only while there is something to write, and never more than one.
 type tab struct {
 	// Static after start.
 	app    *App
 	conn   *websocket.Conn
 	handle session.Handle
 	sender session.SenderID
-	member *hub.Tab // nil: refused
-	slot   int      // of the pinger
+	member *hub.Tab        // nil: refused
+	slot   int             // of the pinger
+	raw    syscall.RawConn // nil: no plain socket
 
 	parking parking // the reader's own
 
-	deadline time.Duration // of the write under way, by the App's clock; the writer's own
+	after *tab // the next that waits to be written to; guarded by writers.mu
 
 	// mu guards what follows. Nothing may block under it, not even a Close: whoever tells the rooms of a commit waits for it.
 	mu      sync.Mutex
@@ -70,7 +72,7 @@ type answer struct {
 
 // newTab makes the tab of a connection. It counts as writing until start, so that nobody starts a writer before.
 func newTab(a *App, conn *websocket.Conn, h session.Handle, sender session.SenderID) *tab {
-	t := &tab{app: a, conn: conn, handle: h, sender: sender, writing: true}
+	t := &tab{app: a, conn: conn, raw: rawConn(conn.NetConn()), handle: h, sender: sender, writing: true}
 	t.idle.L = &t.mu
 	return t
 }
@@ -95,7 +97,7 @@ func (t *tab) start() {
 	if t.member != nil {
 		t.app.metrics.opened(transportW)
 	}
-	go t.write() // the first frame
+	t.app.writers.add(t) // for the first frame
 	go t.read()
 }
 
@@ -111,6 +113,6 @@ func (t *tab) wake(note func()) {
 	note()
 	if !t.writing && !t.shut {
 		t.writing = true
-		go t.write()
+		t.app.writers.add(t)
 	}
 }

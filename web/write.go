@@ -8,23 +8,35 @@ import (
 	"github.com/seshd/seshd/hub"
 )
 
-// write is the writer of a tab: it writes until there is nothing left to write.
-func (t *tab) write() {
-	for {
-		w, some := t.take()
-		if !some {
-			return
-		}
-		err := t.send(w)
-		t.mu.Lock()
-		t.owed -= len(w.answers)
-		t.idle.Broadcast() // the reader may have waited for room
-		t.shut = t.shut || err != nil
-		t.mu.Unlock()
-		if err != nil {
-			t.conn.Close() // the reader notices, and ends the tab
-		}
+// write is one turn of a tab's writer: it writes what there is to write by now. The next turn is behind the other tabs'.
+func (t *tab) write(o *out) {
+	w, some := t.take()
+	var err error
+	if some {
+		o.tab = t
+		err = t.send(o, w)
+		o.reset()
 	}
+	t.mu.Lock()
+	t.owed -= len(w.answers)
+	t.shut = t.shut || err != nil
+	t.writing = t.pending()
+	more := t.writing
+	t.idle.Broadcast() // the reader may have waited for room
+	t.mu.Unlock()
+	if err != nil {
+		t.conn.Close() // the reader notices, and ends the tab
+	}
+	if more {
+		t.app.writers.add(t)
+	}
+}
+
+// pending says whether there is something to write; the caller holds mu.
+func (t *tab) pending() bool {
+	answered := len(t.answers) > 0 && t.answers[0].ready
+	last := t.bye != nil && len(t.answers) == 0 // a bye waits for the answers to what was read before it
+	return !t.shut && (t.news || answered || t.ping || t.pong != nil || last)
 }
 
 // work is what a writer took to be written.
@@ -34,20 +46,16 @@ type work struct {
 	pong    *string
 }
 
-// take gives the writer what there is to write. Where there is nothing the writer has ended.
+// take gives the writer what there is to write.
 func (t *tab) take() (w work, some bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if !t.pending() {
+		return w, false
+	}
 	ready := 0
 	for ready < len(t.answers) && t.answers[ready].ready {
 		ready++
-	}
-	last := t.bye != nil && len(t.answers) == ready // a bye waits for the answers to what was read before it
-	some = !t.shut && (t.news || ready > 0 || t.ping || t.pong != nil || last)
-	if !some {
-		t.writing = false
-		t.idle.Broadcast()
-		return w, false
 	}
 	w = work{answers: t.answers[:ready:ready], ping: t.ping, pong: t.pong}
 	t.answers = t.answers[ready:]
@@ -60,9 +68,7 @@ func (t *tab) take() (w work, some bool) {
 
 // send writes what the room has to tell first: by then the room knows what the answers are about,
 // so the change that covers a mutation comes before its ok.
-func (t *tab) send(w work) error {
-	o := t.newOut()
-	defer o.free()
+func (t *tab) send(o *out, w work) error {
 	if t.member != nil {
 		frames, left := t.member.Next(o.frames[:0])
 		for _, f := range frames {
@@ -122,8 +128,8 @@ func (t *tab) addBye(o *out) bool {
 
 // sayClose sends a close frame. If it cannot be sent the connection is gone, which is what it was to say.
 func (t *tab) sayClose(code int) {
-	o := t.newOut()
-	defer o.free()
+	o := newOut()
+	o.tab = t
 	o.frame(frameClose, websocket.FormatCloseMessage(code, ""))
 	_ = o.flush()
 }
