@@ -63,11 +63,12 @@ type App struct {
 	metrics  *metrics
 	began    time.Time
 
-	pinger   pinger
-	pongWait time.Duration // shorter in tests
-	draining atomic.Bool
-	writers  writers
-	unheard  reminder // of a proxy that is not trusted
+	pinger    pinger
+	pongWait  time.Duration // shorter in tests
+	writeWait time.Duration // of tabs; shorter in tests
+	draining  atomic.Bool
+	writers   writers
+	unheard   reminder // of a proxy that is not trusted
 
 	stop    context.CancelFunc // of the App's own work
 	working sync.WaitGroup
@@ -117,8 +118,8 @@ func New(m *session.Manager, o Options) *App {
 			CheckOrigin:      func(*http.Request) bool { return true }, // checked before, by originPolicy
 			Error:            refuseHandshake,
 		},
-		pongWait: pongWait,
-		began:    time.Now(),
+		pongWait: pongWait, writeWait: writeWait,
+		began: time.Now(),
 	}
 	a.metrics = newMetrics(a)
 	m.Observe(a.metrics.observe)

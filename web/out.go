@@ -97,7 +97,7 @@ func (o *out) write(b []byte) {
 		o.team = nil
 	}
 	conn := o.tab.conn.NetConn()
-	if o.err = conn.SetWriteDeadline(time.Now().Add(writeWait)); o.err != nil {
+	if o.err = conn.SetWriteDeadline(time.Now().Add(o.tab.app.writeWait)); o.err != nil {
 		return
 	}
 	if _, o.err = conn.Write(b); o.err == nil {

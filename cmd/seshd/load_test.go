@@ -48,7 +48,7 @@ func TestDefaults(t *testing.T) {
 		addr: ":8000", internalAddr: "127.0.0.1:8001", data: "./data",
 		lifetime: duration(30 * 24 * time.Hour), idleTimeout: duration(24 * time.Hour), openTabKeepsAlive: true,
 		tabRead: globs{"*"}, tabWrite: globs{"*"}, allowedOrigins: origins{}, trustedProxies: proxies{},
-		maxSessionBytes: 64 << 10, maxKeys: 1024, maxMessageBytes: 64 << 10, maxTabsPerSession: 64, rate: 200, burst: 1000, newSessions: 20,
+		cacheBytes: 128 << 20, maxSessionBytes: 64 << 10, maxKeys: 1024, maxMessageBytes: 64 << 10, maxTabsPerSession: 64, rate: 200, burst: 1000, newSessions: 20,
 		tour: true, sameSite: sameSite(http.SameSiteLaxMode),
 		logFormat: formatAuto, shutdownTimeout: duration(25 * time.Second),
 	})

@@ -90,7 +90,7 @@ func serveOn(ctx context.Context, c config, log *slog.Logger, ready func(public,
 		}
 	}()
 
-	store, err := pebblestore.Open(string(c.data), pebblestore.Options{Logger: log})
+	store, err := pebblestore.Open(string(c.data), pebblestore.Options{Logger: log, CacheBytes: c.cacheBytes.limit()})
 	if err != nil {
 		return fmt.Errorf("--data %s: %w", c.data, err)
 	}

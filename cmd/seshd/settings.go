@@ -33,6 +33,7 @@ type config struct {
 	maxMessageBytes   size
 	maxTabsPerSession count
 	maxConnections    count
+	cacheBytes        size
 	rate              count
 	burst             count
 	newSessions       count
@@ -76,6 +77,7 @@ var settings = []setting{
 	{name: "trusted-proxies", usage: "addresses or ranges whose X-Forwarded-For and X-Forwarded-Proto are believed, such as 10.0.0.0/8 (default: none)", of: func(c *config) value { return &c.trustedProxies }},
 	{name: tlsCertSetting, usage: "certificate chain, PEM: the public listener speaks HTTPS; read again when it changes", of: func(c *config) value { return &c.tlsCert }},
 	{name: tlsKeySetting, usage: "its private key, PEM", of: func(c *config) value { return &c.tlsKey }},
+	{name: "cache-bytes", def: "128MiB", usage: "memory for the sessions that were written last; 0: none", of: func(c *config) value { return &c.cacheBytes }},
 	{name: "max-session-bytes", def: "64KiB", usage: "keys and values of one session; 0: no limit", of: func(c *config) value { return &c.maxSessionBytes }},
 	{name: "max-keys", def: "1024", usage: "keys of one session; 0: no limit", of: func(c *config) value { return &c.maxKeys }},
 	{name: "max-message-bytes", def: "64KiB", usage: "one message of a tab; 0: no limit", of: func(c *config) value { return &c.maxMessageBytes }},

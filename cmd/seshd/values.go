@@ -170,7 +170,7 @@ const maxSize = math.MaxInt32
 func (s *size) set(text string) error {
 	m := sizeText.FindStringSubmatch(text)
 	if m == nil {
-		return errors.New("want bytes, such as 65536, 64KiB or 1MiB, or 0 for no limit")
+		return errors.New("want bytes, such as 65536, 64KiB or 1MiB, or 0")
 	}
 	n, _ := strconv.ParseInt(m[1], 10, 64) // ten digits at most
 	switch strings.ToLower(m[2]) {
@@ -180,7 +180,7 @@ func (s *size) set(text string) error {
 		n <<= 20
 	}
 	if n > maxSize {
-		return fmt.Errorf("want %d bytes at most (just under 2048MiB), or 0 for no limit", maxSize)
+		return fmt.Errorf("want %d bytes at most (just under 2048MiB), or 0", maxSize)
 	}
 	*s = size(n)
 	return nil

@@ -4,12 +4,16 @@ import (
 	"bufio"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,14 +23,20 @@ import (
 // What BenchmarkDurable is about: many sessions, and more writers at once than a disk syncs in a moment.
 const (
 	benchSessions = 100_000
-	benchWriters  = 128
 	benchValue    = 200 // bytes that a session holds beside its counter
+
+	probeEvery = 100 * time.Millisecond // seldom enough to leave the disk to the writers
+	probeSize  = 4 << 10
 )
+
+// benchWriters are the numbers of writers at once.
+var benchWriters = []int{1, 16, 128, 1000}
 
 // BenchmarkDurable measures durable mutations of the store beside the least that durability costs: a log that only appends, and
 // shares one fdatasync among all who wait. Both in one run, since a disk is never the same twice:
 //
 //	go test ./session/pebblestore -run '^$' -bench Durable -benchtime 5s -count 3
+//	go test ./session/pebblestore -run '^$' -bench Durable/writers=128 -benchtime 60s # for stalls: max-ms beside fsync-max-ms
 func BenchmarkDurable(b *testing.B) {
 	s, err := Open(b.TempDir(), Options{Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -34,39 +44,87 @@ func BenchmarkDurable(b *testing.B) {
 	}
 	defer s.Close()
 	handles := fillStore(b, s)
-	b.Run("log", func(b *testing.B) {
-		l := openBareLog(b, filepath.Join(b.TempDir(), "log"))
-		record := make([]byte, benchRecordSize())
-		concurrently(b, func(done func(error)) { l.append(record, done) })
-	})
-	b.Run("store", func(b *testing.B) {
-		concurrently(b, func(done func(error)) {
-			h := handles[rand.IntN(len(handles))]
-			s.Update(session.Update{Handle: h, Change: benchChange(h, `{"incr":{"n":1}}`), Done: func(_ *session.Record, err error) { done(err) }})
+	for _, writers := range benchWriters {
+		b.Run(fmt.Sprintf("writers=%d/log", writers), func(b *testing.B) {
+			l := openBareLog(b, filepath.Join(b.TempDir(), "log"))
+			record := make([]byte, benchRecordSize())
+			concurrently(b, writers, func(done func(error)) { l.append(record, done) })
 		})
-	})
+		b.Run(fmt.Sprintf("writers=%d/store", writers), func(b *testing.B) {
+			concurrently(b, writers, func(done func(error)) {
+				h := handles[rand.IntN(len(handles))]
+				s.Update(session.Update{Handle: h, Change: benchChange(h, `{"incr":{"n":1}}`), Done: func(_ *session.Record, err error) { done(err) }})
+			})
+		})
+	}
 }
 
-// concurrently lets the writers write, each waiting for its answer, b.N times in all.
-func concurrently(b *testing.B, write func(done func(error))) {
-	b.SetParallelism((benchWriters + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0))
+// concurrently lets the writers write, each waiting for its answer, b.N times in all. Beside them a probe appends to a file of its own
+// and syncs it: what it waits, the disk makes everybody wait.
+func concurrently(b *testing.B, writers int, write func(done func(error))) {
+	stop, probed := make(chan struct{}), make(chan time.Duration)
+	go func() { probed <- probe(b, filepath.Join(b.TempDir(), "probe"), stop) }()
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	waits := make([][]time.Duration, writers)
 	before := cpuTime()
 	b.ResetTimer()
-	b.RunParallel(func(pb *testing.PB) {
-		answered := make(chan error, 1)
-		done := func(err error) { answered <- err }
-		for pb.Next() {
-			write(done)
-			if err := <-answered; err != nil {
-				b.Error(err)
-				return
+	var all sync.WaitGroup
+	for n := range waits {
+		all.Go(func() {
+			answered := make(chan error, 1)
+			done := func(err error) { answered <- err }
+			for left.Add(-1) >= 0 {
+				asked := time.Now()
+				write(done)
+				if err := <-answered; err != nil {
+					b.Error(err)
+					return
+				}
+				waits[n] = append(waits[n], time.Since(asked))
 			}
-		}
-	})
+		})
+	}
+	all.Wait()
+	b.StopTimer()
+	used := cpuTime() - before
+	close(stop)
+	b.ReportMetric((<-probed).Seconds()*1e3, "fsync-max-ms")
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "mutations/s")
-	b.ReportMetric(float64((cpuTime()-before).Nanoseconds())/1e3/float64(b.N), "cpu-µs/op")
+	b.ReportMetric(used.Seconds()*1e6/float64(b.N), "cpu-µs/op")
+	sorted := slices.Concat(waits...)
+	slices.Sort(sorted)
+	b.ReportMetric(sorted[len(sorted)/2].Seconds()*1e3, "p50-ms")
+	b.ReportMetric(sorted[len(sorted)*99/100].Seconds()*1e3, "p99-ms")
+	b.ReportMetric(sorted[len(sorted)-1].Seconds()*1e3, "max-ms")
+	b.ReportMetric(0, "ns/op") // of many at once it says nothing
 	b.ReportAllocs()
-	b.ReportMetric(0, "ns/op") // of 128 at once it says nothing
+}
+
+// probe tells the longest that the disk took for a small write.
+func probe(b *testing.B, path string, stop <-chan struct{}) (longest time.Duration) {
+	file, err := os.Create(path)
+	if err != nil {
+		b.Error(err)
+		return 0
+	}
+	defer file.Close()
+	tick := time.NewTicker(probeEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-stop:
+			return longest
+		case <-tick.C:
+		}
+		began := time.Now()
+		_, err := file.Write(make([]byte, probeSize))
+		if err := errors.Join(err, syncData(file)); err != nil {
+			b.Error(err)
+			return 0
+		}
+		longest = max(longest, time.Since(began))
+	}
 }
 
 func fillStore(b *testing.B, s *Store) []session.Handle {

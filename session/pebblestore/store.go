@@ -31,7 +31,6 @@ const (
 	blobFrom     = 256 // bytes; larger values move to blob files, which compactions do not rewrite
 	bloomBits    = 10  // a key: one question in a hundred goes astray
 	blockCache   = 64 << 20
-	recordCache  = 128 << 20
 	minFree      = max(256<<20, 4*memTableSize) // Pebble ends the process when it cannot write, so writes are refused before that
 	dirMode      = 0o700
 	databaseName = "db"
@@ -40,7 +39,13 @@ const (
 // Options tune a Store; the zero value is good.
 type Options struct {
 	Logger *slog.Logger // nil: slog.Default()
+	// CacheBytes bounds the memory for the sessions that were written last, which the next write to them need not read.
+	// 0: DefaultCacheBytes, negative: none.
+	CacheBytes int
 }
+
+// DefaultCacheBytes holds some 150,000 small sessions.
+const DefaultCacheBytes = 128 << 20
 
 // Store is a session.Store. It may be used concurrently.
 type Store struct {
@@ -80,6 +85,9 @@ func Open(dir string, o Options) (*Store, error) {
 	if o.Logger == nil {
 		o.Logger = slog.Default()
 	}
+	if o.CacheBytes == 0 {
+		o.CacheBytes = DefaultCacheBytes
+	}
 	path, err := makeDirectory(dir, o.Logger)
 	if err != nil {
 		return nil, fmt.Errorf("data directory: %w", err)
@@ -102,7 +110,7 @@ func Open(dir string, o Options) (*Store, error) {
 	s := &Store{
 		dir: dir, db: db, oldest: oldest, newest: newest, log: o.Logger,
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
-		cache: newCache(recordCache), keptLives: keptLives, forgetLives: forgetLives,
+		cache: newCache(o.CacheBytes), keptLives: keptLives, forgetLives: forgetLives,
 		feed:  func(session.Event) {},
 		space: spaceCheck{path: path, log: o.Logger},
 	}

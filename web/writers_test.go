@@ -1,0 +1,139 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gorilla/websocket"
+)
+
+const wirePatience = 10 * time.Second
+
+// wire is a tab with a receive buffer of its own size.
+type wire struct {
+	t    *testing.T
+	conn *websocket.Conn
+	tabs int // as last told
+}
+
+type wireFrame struct {
+	Type    string
+	Version uint64
+	Tabs    int
+}
+
+// dialWire opens a tab of the visitor that header is of; a receive buffer of 0 bytes is one that grows as needed.
+func dialWire(t *testing.T, server *httptest.Server, header http.Header, receive int) *wire {
+	t.Helper()
+	dialer := websocket.Dialer{NetDial: func(network, addr string) (net.Conn, error) {
+		c, err := net.Dial(network, addr)
+		if err == nil && receive > 0 {
+			err = c.(*net.TCPConn).SetReadBuffer(receive)
+		}
+		return c, err
+	}}
+	conn, response, err := dialer.Dial("ws"+strings.TrimPrefix(server.URL, "http")+"/ws", header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if cookies := response.Cookies(); len(cookies) > 0 {
+		header.Set("Cookie", cookies[0].Name+"="+cookies[0].Value)
+	}
+	return &wire{t: t, conn: conn}
+}
+
+// until reads up to a frame that is wanted.
+func (w *wire) until(what string, wanted func(wireFrame) bool) {
+	w.t.Helper()
+	if err := w.conn.SetReadDeadline(time.Now().Add(wirePatience)); err != nil {
+		w.t.Fatal(err)
+	}
+	for {
+		_, line, err := w.conn.ReadMessage()
+		if err != nil {
+			w.t.Fatalf("waiting for %s: %v", what, err)
+		}
+		var f wireFrame
+		if err := json.Unmarshal(line, &f); err != nil {
+			w.t.Fatalf("%.100s: %v", line, err)
+		}
+		if f.Tabs > 0 {
+			w.tabs = f.Tabs
+		}
+		if wanted(f) {
+			return
+		}
+	}
+}
+
+func (w *wire) untilVersion(version uint64) {
+	w.t.Helper()
+	w.until(fmt.Sprint("version ", version), func(f wireFrame) bool { return f.Version == version })
+}
+
+func (w *wire) untilTabs(n int) {
+	w.t.Helper()
+	if w.tabs != n {
+		w.until(fmt.Sprint(n, " tabs"), func(f wireFrame) bool { return f.Tabs == n })
+	}
+}
+
+// fill writes values that no buffer takes many of, each as soon as the one before is told.
+func (w *wire) fill(from, to uint64) {
+	w.t.Helper()
+	for v := from; v <= to; v++ {
+		value := strings.Repeat(string(rune('a'+v%26)), 60_000)
+		if err := w.conn.WriteMessage(websocket.TextMessage, fmt.Appendf(nil, `{"set":{"v":%q}}`, value)); err != nil {
+			w.t.Fatal(err)
+		}
+		w.untilVersion(v)
+	}
+}
+
+// TestNobodyWaitsForASlowTab: with a single writer, while another tab takes nothing.
+func TestNobodyWaitsForASlowTab(t *testing.T) {
+	app := newApp(t)
+	app.writers.limit = 1
+	app.writeWait = 2 * wirePatience // it does not end the wait
+	server := httptest.NewServer(app)
+	defer server.Close()
+	header := http.Header{}
+	dialWire(t, server, header, 4<<10) // takes nothing
+	late := dialWire(t, server, header, 128<<10)
+	busy := dialWire(t, server, header, 0)
+	busy.fill(1, 20)
+	late.untilVersion(20) // though it, too, was behind for a while
+}
+
+// TestWhatIsWrittenHasItsTime: a tab that takes nothing for the time that a write has is cut off; one that was slow only for a moment
+// is told what comes later, when the time of that write is long over.
+func TestWhatIsWrittenHasItsTime(t *testing.T) {
+	app := newApp(t)
+	app.writeWait = time.Second
+	server := httptest.NewServer(app)
+	defer server.Close()
+	header := http.Header{}
+	late := dialWire(t, server, header, 128<<10)
+	busy := dialWire(t, server, header, 0)
+	busy.fill(1, 40)
+	late.untilVersion(40)
+	began := time.Now()
+	dialWire(t, server, header, 4<<10) // takes nothing
+	busy.untilTabs(3)
+	busy.fill(41, 50)
+	late.untilVersion(50)
+	busy.untilTabs(2)
+	if waited := time.Since(began); waited < app.writeWait {
+		t.Errorf("cut off after %v", waited)
+	}
+	time.Sleep(app.writeWait) // the time of the writes that late was slow to take is over
+	busy.fill(51, 51)
+	late.untilVersion(51)
+}
