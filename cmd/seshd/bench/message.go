@@ -20,8 +20,10 @@ type message struct {
 }
 
 const (
-	typeChange = "change"
-	typeOK     = "ok"
+	typeChange  = "change"
+	typeOK      = "ok"
+	typeSession = "session"
+	typePing    = "ping" // of a dialect that has them above the WebSocket's own
 )
 
 // How the two frames that come in great numbers begin. Written in any other way they are read all the same, but slowly.
