@@ -19,7 +19,7 @@ TIME ?= 1m
 fuzz:
 	sh .ci/fuzz $(TIME)
 
-# seshd beside bare gorilla and a bare log, on this machine, which should do nothing else for the hour that it
+# seshd beside bare gorilla, Centrifuge and a bare log, on this machine, which should do nothing else for the hour that it
 # takes: writes docs/BENCH.md and docs/bench.svg. make bench BENCH='--runs 1 --for 5s' takes a part of that.
 bench:
 	go run ./cmd/seshd/bench/compare $(BENCH)

@@ -84,6 +84,9 @@ func newScenario(s bench.Scenario, shared *bench.Options, asJSON *bool) *cobra.C
 			flags.IntVar(&o.Size, name, o.Size, "bytes that a value has beside its number")
 		case bench.FlagWrites:
 			flags.IntVar(&o.Writes, name, o.Writes, "how many writes")
+		case bench.FlagProtocol:
+			flags.StringVar(&o.Protocol, name, bench.ProtocolSeshd, "what the server speaks: "+bench.ProtocolSeshd+" or "+bench.ProtocolCentrifuge)
+			_ = flags.MarkHidden(name) // make bench has a use for it; it is defined one line above
 		}
 	}
 	if s.Name == "restart" {

@@ -116,6 +116,7 @@ func TestBenchSaysWhatIsInItsWay(t *testing.T) {
 		"want at least":                          {"--sessions", "0"},
 		"nothing listens":                        {"--url", "http://127.0.0.1:1"},
 		"the protocol answers 64 a tab":          {"--sessions", "1", "--writers", "60"},
+		"want seshd or centrifuge":               {"idle", "--protocol", "mqtt"},
 	} {
 		_, failed := runBenchOn(t, p, args...)
 		if !strings.Contains(failed, want) || strings.Count(failed, "\n") != 1 {
@@ -124,10 +125,40 @@ func TestBenchSaysWhatIsInItsWay(t *testing.T) {
 	}
 }
 
-// The floor that `make bench` measures beside seshd speaks enough of the protocol to be measured by the same client.
-func TestBenchDrivesTheFloor(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "floor")
-	if out, err := exec.Command("go", "build", "-buildvcs=false", "-o", path, "./bench/floor").CombinedOutput(); err != nil {
+// The servers that `make bench` measures beside seshd can be driven by the same client. That of Centrifuge is a module of its own,
+// which takes half a minute to build.
+func TestBenchDrivesWhatIsBesideSeshd(t *testing.T) {
+	peers := map[string]string{"./bench/floor": "seshd"}
+	if os.Getenv("SESHD_PROVE") != "" {
+		peers["./bench/compare/testdata/centrifuge"] = "centrifuge"
+	}
+	for source, protocol := range peers {
+		t.Run(filepath.Base(source), func(t *testing.T) {
+			p := startPeer(t, source)
+			for name, args := range map[string][]string{
+				"closed loop": {"--sessions", "20", "--tabs", "3", "--writers", "10", "--for", "1s"},
+				"hot":         {"hot", "--tabs", "3", "--rate", "50", "--for", "1s", "--size", "300"},
+			} {
+				f, failed := runBenchOn(t, p, append(args, "--protocol", protocol)...)
+				if failed != "" {
+					t.Fatalf("%s: %s", name, failed)
+				}
+				if f["writes"] < 40 || f["writes"]*3 != f["deliveries"] || f["errors"] != 0 || f["folded"] != 0 || f["p99_ms"] <= 0 {
+					t.Errorf("%s: %v", name, f)
+				}
+				if name == "closed loop" && f["server_cpu_us_per_delivery"] <= 0 { // a server's clock has ticks of 10 ms
+					t.Error("the server's CPU is not known")
+				}
+			}
+		})
+	}
+}
+
+// startPeer builds a server that is none of seshd's and starts it.
+func startPeer(t *testing.T, source string) *process {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "peer")
+	if out, err := exec.Command("go", "build", "-C", source, "-buildvcs=false", "-o", path, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	p := &process{addr: freeAddr(t), internal: freeAddr(t)}
@@ -135,7 +166,7 @@ func TestBenchDrivesTheFloor(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	defer func() { cmd.Process.Kill(); cmd.Wait() }()
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
 	for range 500 {
 		if conn, err := net.Dial("tcp", p.addr); err == nil {
 			conn.Close()
@@ -143,11 +174,5 @@ func TestBenchDrivesTheFloor(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	f, failed := runBenchOn(t, p, "--sessions", "20", "--tabs", "3", "--writers", "10", "--for", "1s")
-	if failed != "" {
-		t.Fatal(failed)
-	}
-	if f["writes"] < 40 || f["writes"]*3 != f["deliveries"] || f["errors"] != 0 || f["folded"] != 0 || f["server_cpu_us_per_delivery"] <= 0 {
-		t.Errorf("%v", f)
-	}
+	return p
 }

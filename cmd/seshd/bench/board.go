@@ -8,7 +8,7 @@ import "time"
 // makes version v is known when it is sent: it carries v as its id, and a change frame names the writes it tells by its
 // versions alone, folded or not. Nothing has to be read out of values.
 type board struct {
-	cookie   string
+	name     string // what its tabs join it by: a session's cookie, or a channel
 	tabs     []*tab
 	writer   int // index of the tab that writes now
 	version  uint64

@@ -57,7 +57,11 @@ func boards(ctx context.Context, r Run) (*Report, error) {
 
 // connect makes the client for a run.
 func (r Run) connect(ctx context.Context) (*target, *load, *meter, error) {
-	to, err := newTarget(ctx, r.URL)
+	d, err := dialectOf(r.Protocol)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	to, err := newTarget(ctx, r.URL, d)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -65,7 +69,7 @@ func (r Run) connect(ctx context.Context) (*target, *load, *meter, error) {
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	return to, newLoad(p, r.Progress, r.Size), newMeter(r.Metrics), nil
+	return to, newLoad(p, d, r.Progress, r.Size), newMeter(r.Metrics), nil
 }
 
 func (r Run) pace(l *load, d time.Duration) pace {

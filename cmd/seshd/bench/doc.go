@@ -1,4 +1,5 @@
-// Package bench is the load generator behind "seshd bench". It drives any running server over the public protocol alone.
+// Package bench is the load generator behind "seshd bench". It drives any running server over the public protocol alone,
+// and for comparison one that speaks Centrifuge's.
 //
 // A delivery is one change frame that reached one tab, the writer's own among them. A change that came folded into a later
 // frame is counted apart, as folded, so that at the end of a run

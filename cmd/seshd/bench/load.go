@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -26,6 +25,7 @@ var errStalled = errors.New("the server stalled")
 // load is the client: all tabs, and one goroutine that does everything with them.
 type load struct {
 	poller   poller
+	dialect  dialect
 	boards   []*board
 	began    time.Time
 	progress io.Writer
@@ -42,8 +42,8 @@ type load struct {
 	failed      error
 }
 
-func newLoad(p poller, progress io.Writer, size int) *load {
-	return &load{poller: p, began: time.Now(), progress: progress, pad: strings.Repeat("x", size), tally: newTally()}
+func newLoad(p poller, d dialect, progress io.Writer, size int) *load {
+	return &load{poller: p, dialect: d, began: time.Now(), progress: progress, pad: strings.Repeat("x", size), tally: newTally()}
 }
 
 func (l *load) now() time.Duration { return time.Since(l.began) }
@@ -125,21 +125,8 @@ func (l *load) send(due time.Duration, inFlight int) error {
 	l.unanswered++
 	l.undelivered += len(b.tabs)
 	record(l.tally.late, l.now()-due)
-	return l.deliverTo(t, appendFrame(l.scratch[0][:0], opText, l.mutation(b.version)))
-}
-
-// mutation sets a value that no other write of the session has.
-func (l *load) mutation(version uint64) []byte {
-	text := append(l.scratch[1][:0], `{"set":{"n":`...)
-	if l.pad == "" {
-		text = strconv.AppendUint(text, version, 10)
-	} else {
-		text = append(strconv.AppendUint(append(text, '"'), version, 10), ' ')
-		text = append(append(text, l.pad...), '"')
-	}
-	text = append(strconv.AppendUint(append(text, `},"id":`...), version, 10), '}')
-	l.scratch[1] = text
-	return text
+	l.scratch[1] = l.dialect.appendWrite(l.scratch[1][:0], b.name, b.version, l.pad)
+	return l.deliverTo(t, appendFrame(l.scratch[0][:0], opText, l.scratch[1]))
 }
 
 func (l *load) deliverTo(t *tab, frame []byte) error {

@@ -11,7 +11,7 @@ import (
 
 // loadOf is a load on a fake server, with sessions of five tabs.
 func loadOf(s *fakeServer, sessions int) *load {
-	l := newLoad(s, io.Discard, 0)
+	l := newLoad(s, seshdDialect{}, io.Discard, 0)
 	for range sessions {
 		l.boards = append(l.boards, s.board(5))
 	}

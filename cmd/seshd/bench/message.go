@@ -20,8 +20,10 @@ type message struct {
 }
 
 const (
-	typeChange = "change"
-	typeOK     = "ok"
+	typeChange  = "change"
+	typeOK      = "ok"
+	typeSession = "session"
+	typePing    = "ping" // of a dialect that has them above the WebSocket's own
 )
 
 // How the two frames that come in great numbers begin. Written in any other way they are read all the same, but slowly.
@@ -31,13 +33,18 @@ var (
 	versionBegins = []byte(`,"version":`)
 )
 
-func readMessage(text []byte) (m message, err error) {
+func readMessage(text []byte) (message, error) {
 	if from, version, ok := twoNumbers(text, changeBegins); ok {
 		return message{Type: typeChange, From: from, Version: version}, nil
 	}
 	if id, version, ok := twoNumbers(text, okBegins); ok {
 		return message{Type: typeOK, id: id, Version: version}, nil
 	}
+	return decodeMessage(text)
+}
+
+// decodeMessage is apart from the above, since what is decoded into is allocated.
+func decodeMessage(text []byte) (m message, err error) {
 	if err := json.Unmarshal(text, &m); err != nil {
 		return m, fmt.Errorf("the server sent what is no frame of its protocol: %.80q", text)
 	}

@@ -93,12 +93,12 @@ func (l *load) join(ctx context.Context, done <-chan opened, left int) error {
 	return nil
 }
 
-// openBoard opens the tabs of a session, one after the other: all have the cookie of the first.
+// openBoard opens the tabs of a session, one after the other: all join what the first began.
 func (to *target) openBoard(ctx context.Context, b *board, first int, done chan<- opened) {
 	for i, t := range b.tabs {
 		o := opened{tab: t}
 		if o.conn, o.err = to.dial(ctx, first+i); o.err == nil {
-			b.cookie, o.rest, o.err = to.visit(o.conn, b.cookie)
+			b.name, o.rest, o.err = to.visit(o.conn, first+i, b.name)
 		}
 		if ctx.Err() != nil && o.err == nil {
 			o.err = errors.Join(ctx.Err(), o.conn.Close())

@@ -12,6 +12,8 @@ type Options struct {
 	URL     string // of the server, such as http://localhost:8000
 	Metrics string // of its metrics; empty: nothing is known of the server's CPU and memory
 
+	Protocol string // that the server speaks, one of those named here; empty: seshd's
+
 	Sessions int
 	Tabs     int     // of each session
 	Writers  int     // writes in flight (closed loop)
@@ -58,6 +60,7 @@ const (
 	FlagFor      = "for"
 	FlagSize     = "size"
 	FlagWrites   = "writes"
+	FlagProtocol = "protocol"
 )
 
 // Scenarios lists what there is; the first is what runs where none is named.
@@ -66,17 +69,17 @@ func Scenarios() []Scenario {
 		{
 			Name: "boards", Short: "many sessions of a few tabs each, all writing",
 			Defaults: Options{Sessions: 200, Tabs: 5, Writers: 50, For: 10 * time.Second},
-			Flags:    []string{FlagSessions, FlagTabs, FlagWriters, FlagRate, FlagFor, FlagSize}, run: boards,
+			Flags:    []string{FlagSessions, FlagTabs, FlagWriters, FlagRate, FlagFor, FlagSize, FlagProtocol}, run: boards,
 		},
 		{
 			Name: "idle", Short: "tabs that do nothing: what each costs in memory, and all in CPU",
 			Defaults: Options{Sessions: 1000, Tabs: 1, For: 10 * time.Second},
-			Flags:    []string{FlagSessions, FlagTabs, FlagFor}, run: idle,
+			Flags:    []string{FlagSessions, FlagTabs, FlagFor, FlagProtocol}, run: idle,
 		},
 		{
 			Name: "hot", Short: "one session with very many tabs: how late the last of them is",
 			Defaults: Options{Sessions: 1, Tabs: 1000, Rate: 20, For: 10 * time.Second},
-			Flags:    []string{FlagTabs, FlagRate, FlagFor, FlagSize}, run: boards,
+			Flags:    []string{FlagTabs, FlagRate, FlagFor, FlagSize, FlagProtocol}, run: boards,
 		},
 		{
 			Name: "slow", Short: "a tab that stops reading: what it costs the server and the other tabs",

@@ -41,11 +41,16 @@ func (l *load) read(t *tab, p []byte, failed error) {
 func (l *load) take(t *tab, op byte, payload []byte, now time.Duration) error {
 	switch op {
 	case opText:
-		m, err := readMessage(payload)
-		if err != nil {
-			return err
+		for more := true; more; more = len(payload) > 0 {
+			m, rest, err := l.dialect.read(payload)
+			if err == nil {
+				err = l.hear(t, m, now)
+			}
+			if err != nil {
+				return err
+			}
+			payload = rest
 		}
-		return l.hear(t, m, now)
 	case opPing:
 		return l.deliverTo(t, appendFrame(l.scratch[0][:0], opPong, payload))
 	case opClose:
@@ -61,7 +66,7 @@ func (l *load) hear(t *tab, m message, now time.Duration) error {
 			l.tally.errors++
 		}
 		l.told(t, m.Version, now)
-	case "session":
+	case typeSession:
 		if !t.joined {
 			t.joined, t.told = true, m.Version
 			t.board.version = max(t.board.version, m.Version)
@@ -71,6 +76,8 @@ func (l *load) hear(t *tab, m message, now time.Duration) error {
 		l.told(t, m.Version, now) // several changes that could not be told one by one
 	case typeOK:
 		l.answered(t, m)
+	case typePing:
+		return l.deliverTo(t, appendFrame(l.scratch[0][:0], opText, emptyCommand))
 	case "error", "bye":
 		return &refusal{m.Code, m.Message}
 	}

@@ -39,7 +39,7 @@ func slow(ctx context.Context, r Run) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	deaf, err := to.openDeaf(ctx, l.boards[0].cookie)
+	deaf, err := to.openDeaf(ctx, l.boards[0].name)
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func (r Run) compare(ctx context.Context, l *load, m *meter, report *Report, bef
 }
 
 // openDeaf opens a tab that nobody reads from.
-func (to *target) openDeaf(ctx context.Context, cookie string) (net.Conn, error) {
+func (to *target) openDeaf(ctx context.Context, board string) (net.Conn, error) {
 	conn, err := to.dial(ctx, 0)
 	if err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func (to *target) openDeaf(ctx context.Context, cookie string) (net.Conn, error)
 		err = raw.SetReadBuffer(slowReceiveBuffer)
 	}
 	if err == nil {
-		_, _, err = to.visit(conn, cookie)
+		_, _, err = to.visit(conn, 0, board)
 	}
 	return conn, err
 }

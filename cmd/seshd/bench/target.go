@@ -37,14 +37,16 @@ type target struct {
 	addr string // with its port, resolved
 	path string // what its paths begin with
 	tls  *tls.Config
+
+	dialect dialect
 }
 
-func newTarget(ctx context.Context, text string) (*target, error) {
+func newTarget(ctx context.Context, text string, d dialect) (*target, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("--url %s: want http://host:port or https://host:port", text)
 	}
-	t := &target{host: u.Host, path: strings.TrimSuffix(u.Path, "/")}
+	t := &target{host: u.Host, path: strings.TrimSuffix(u.Path, "/"), dialect: d}
 	port := u.Port()
 	if u.Scheme == "https" {
 		t.tls = &tls.Config{ServerName: u.Hostname()}
@@ -90,17 +92,18 @@ func (t *target) source(n int) net.Addr {
 	return &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(1+at))}
 }
 
-// visit is one browser's way in: GET /session for the cookie, unless it has one, then /ws on the same connection.
-// It returns what the server sent beyond the handshake.
-func (t *target) visit(conn net.Conn, cookie string) (sameCookie string, rest []byte, err error) {
+// visit is one browser's way in, on the connection numbered n: to begin a board, unless there is one, then the WebSocket on the same
+// connection. It returns what the server sent beyond the handshake.
+func (t *target) visit(conn net.Conn, n int, board string) (sameBoard string, rest []byte, err error) {
 	reader := bufio.NewReader(conn)
-	if cookie == "" {
-		if cookie, err = t.begin(conn, reader); err != nil {
+	if board == "" {
+		if board, err = t.dialect.begin(t, conn, reader, n); err != nil {
 			return "", nil, err
 		}
 	}
-	request := "GET " + t.path + "/ws HTTP/1.1\r\nHost: " + t.host + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + handshakeKey + "\r\nCookie: " + cookie + "\r\n\r\n"
+	path, header := t.dialect.upgrade(board)
+	request := "GET " + t.path + path + " HTTP/1.1\r\nHost: " + t.host + "\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n" +
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + handshakeKey + "\r\n" + header + "\r\n"
 	if _, err := io.WriteString(conn, request); err != nil {
 		return "", nil, err
 	}
@@ -111,34 +114,13 @@ func (t *target) visit(conn net.Conn, cookie string) (sameCookie string, rest []
 	if response.StatusCode != http.StatusSwitchingProtocols || response.Header.Get("Sec-Websocket-Accept") != handshakeAnswer {
 		return "", nil, refused(response)
 	}
+	if hello := t.dialect.hello(board); hello != nil {
+		if _, err := conn.Write(appendFrame(nil, opText, hello)); err != nil {
+			return "", nil, err
+		}
+	}
 	rest, _ = reader.Peek(reader.Buffered())
-	return cookie, rest, conn.SetDeadline(time.Time{})
-}
-
-// begin asks for a session of its own.
-func (t *target) begin(conn net.Conn, reader *bufio.Reader) (cookie string, err error) {
-	if _, err := io.WriteString(conn, "GET "+t.path+"/session HTTP/1.1\r\nHost: "+t.host+"\r\n\r\n"); err != nil {
-		return "", err
-	}
-	response, err := http.ReadResponse(reader, nil)
-	if err != nil {
-		return "", err
-	}
-	if response.StatusCode != http.StatusOK {
-		return "", refused(response)
-	}
-	if _, err := io.Copy(io.Discard, response.Body); err != nil {
-		return "", err
-	}
-	return cookieOf(response)
-}
-
-func cookieOf(response *http.Response) (string, error) {
-	cookies := response.Cookies()
-	if len(cookies) == 0 {
-		return "", fmt.Errorf("the server gave no cookie: is it a seshd?")
-	}
-	return cookies[0].Name + "=" + cookies[0].Value, nil
+	return board, rest, conn.SetDeadline(time.Time{})
 }
 
 // refused reads an answer that is not the one asked for.

@@ -26,7 +26,7 @@ func writes(ctx context.Context, r Run) (*Report, error) {
 	if r.Sessions < 1 || len(r.WriterCounts) == 0 || r.For <= 0 {
 		return nil, errors.New("want at least one session and one --writers, --for some time")
 	}
-	to, err := newTarget(ctx, r.URL)
+	to, err := newTarget(ctx, r.URL, seshdDialect{})
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ func measured() *lab {
 	for _, noise := range []float64{1, 100, 2} { // the median is twice
 		l.results.add(mBoards, seshd, map[string]float64{"server_cpu_us_per_delivery": 6 * noise})
 		l.results.add(mBoards, floor, map[string]float64{"server_cpu_us_per_delivery": 5 * noise})
+		l.results.add(mBoards, centrifuge, map[string]float64{"server_cpu_us_per_delivery": 8 * noise})
 		l.results.add(mSlow, seshd, map[string]float64{"p99_ms_with": noise, "stalled": 0})
 		l.results.add(mSlow, floor, map[string]float64{"p99_ms_without": noise, "stalled": 1})
 		for _, tabs := range l.tabCounts() {
@@ -32,8 +33,8 @@ func TestReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"| server CPU per delivery | 12 µs | 10 µs | 1.20 | at most 1.3 |",
-		"| p99 of the other tabs with it | 2 ms | stalls all |  |  |",
+		"| server CPU per delivery | 12 µs | 10 µs | 1.20 | 16 µs | 0.75 | at most 1.3 × the floor, below Centrifuge |",
+		"| p99 of the other tabs with it | 2 ms | stalls all |  | – |  |  |",
 		"| 16,000 | 12 µs | – | – | 10,000 bytes |",
 	} {
 		if !strings.Contains(b.String(), want) {

@@ -15,10 +15,11 @@ import (
 	"github.com/seshd/seshd/cmd/seshd/bench"
 )
 
-// The two servers.
+// The servers.
 const (
-	seshd = "seshd"
-	floor = "floor"
+	seshd      = "seshd"
+	floor      = "floor"
+	centrifuge = bench.ProtocolCentrifuge
 )
 
 // The cores, where taskset exists: what one side does must not take time from the other.
@@ -34,6 +35,7 @@ type lab struct {
 	options
 	dir     string
 	taskset string // empty: nobody is pinned
+	missing string // a server that could not be built, and is not measured
 	results results
 }
 
@@ -96,12 +98,15 @@ func (l *lab) on(ctx context.Context, server, measurement string, args ...string
 		return fmt.Errorf("%s did not start: %w", server, err)
 	}
 	args = append([]string{args[0], "--json", "--url", "http://" + public, "--metrics", metrics}, args[1:]...)
+	if server == centrifuge {
+		args = append(args, "--protocol", bench.ProtocolCentrifuge)
+	}
 	return l.run(ctx, server, measurement, args...)
 }
 
 // run runs the load generator and keeps what it finds.
 func (l *lab) run(ctx context.Context, server, measurement string, args ...string) error {
-	fmt.Fprintf(os.Stderr, "%s  %-6s %s\n", time.Now().Format(time.TimeOnly), server, measurement)
+	fmt.Fprintf(os.Stderr, "%s  %-10s %s\n", time.Now().Format(time.TimeOnly), server, measurement)
 	cmd := l.pinned(ctx, clientCore, l.program(seshd), append([]string{"bench"}, args...)...)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()

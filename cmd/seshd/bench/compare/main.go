@@ -1,5 +1,5 @@
-// Command compare is `make bench`: it measures seshd and the floor (bare gorilla: no sessions, no disk) alternately in one run,
-// takes medians, and writes docs/BENCH.md and a plot beside it. It is never shipped.
+// Command compare is `make bench`: it measures seshd, the floor (bare gorilla: no sessions, no disk) and Centrifuge (the engine of
+// Centrifugo, in memory) alternately in one run, takes medians, and writes docs/BENCH.md and a plot beside it. It is never shipped.
 package main
 
 import (
@@ -51,14 +51,8 @@ func compare(ctx context.Context, o options) (err error) {
 	}
 	defer os.RemoveAll(dir)
 	l := &lab{options: o, dir: dir, results: make(results)}
-	for _, name := range []string{seshd, floor} {
-		source := map[string]string{seshd: "./cmd/seshd", floor: "./cmd/seshd/bench/floor"}[name]
-		build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-o", l.program(name), source)
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		build.Stderr = os.Stderr
-		if err := build.Run(); err != nil {
-			return fmt.Errorf("building %s (run this in the checkout, as make bench does): %w", name, err)
-		}
+	if err := l.build(ctx); err != nil {
+		return err
 	}
 	if taskset, err := exec.LookPath("taskset"); err == nil && runtime.NumCPU() > 1 {
 		l.taskset = taskset

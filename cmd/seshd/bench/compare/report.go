@@ -12,7 +12,7 @@ import (
 	"github.com/seshd/seshd/cmd/seshd/bench"
 )
 
-// row is a line of the table: one figure of both servers.
+// row is a line of the table: one figure of all servers.
 type row struct {
 	label, measurement, key, unit string
 	reach                         string
@@ -21,22 +21,22 @@ type row struct {
 func (l *lab) rows() []row {
 	const latency = " at 500 writes/s"
 	return []row{
-		{"idle tab with its own session, server RSS", mIdle(l.idleTabs()), "rss_per_tab_bytes", "bytes", "at most 1.0"},
-		{"server CPU per delivery", mBoards, "server_cpu_us_per_delivery", "µs", "at most 1.3"},
+		{"idle tab with its own session, server RSS", mIdle(l.idleTabs()), "rss_per_tab_bytes", "bytes", "at most 1.0 × the floor"},
+		{"server CPU per delivery", mBoards, "server_cpu_us_per_delivery", "µs", "at most 1.3 × the floor, below Centrifuge"},
 		{"client CPU per delivery, beside it", mBoards, "client_cpu_us_per_delivery", "µs", ""},
-		{"deliveries/s on one core", mBoards, "deliveries_per_second", "/s", "0.8"},
+		{"deliveries/s on one core", mBoards, "deliveries_per_second", "/s", "0.8 × the floor, above Centrifuge"},
 		{"changes folded into a later frame", mBoards, "folded", "", ""},
 		{"p50 under that load", mBoards, "p50_ms", "ms", ""},
 		{"p99 under that load", mBoards, "p99_ms", "ms", ""},
-		{"p50" + latency, mPaced, "p50_ms", "ms", "one fsync above"},
-		{"p99" + latency, mPaced, "p99_ms", "ms", "one fsync above"},
+		{"p50" + latency, mPaced, "p50_ms", "ms", "one fsync above Centrifuge"},
+		{"p99" + latency, mPaced, "p99_ms", "ms", "one fsync above Centrifuge"},
 		{"p99.9" + latency, mPaced, "p999_ms", "ms", ""},
-		{"1,000 tabs in one session, 20 writes/s: p99 to the last", mHot, "p99_last_ms", "ms", "at most 1.1"},
+		{"1,000 tabs in one session, 20 writes/s: p99 to the last", mHot, "p99_last_ms", "ms", "at most 1.1 × the floor"},
 		{"tab that stops reading: growth with it", mSlow, "rss_growth_bytes_with", "bytes", "under 8 MiB"},
 		{"growth in as many writes without it", mSlow, "rss_growth_bytes_without", "bytes", ""},
 		{"p99 of the other tabs with it", mSlow, "p99_ms_with", "ms", ""},
 		{"p99 of the other tabs without it", mSlow, "p99_ms_without", "ms", ""},
-		{"durable mutations/s, 128 writers, 100,000 sessions, beside the bare log", mDurable, "mutations_per_second", "/s", "at least 0.4"},
+		{"durable mutations/s, 128 writers, 100,000 sessions, beside the bare log", mDurable, "mutations_per_second", "/s", "at least 0.4 × the bare log"},
 		{"the same over HTTP, cookies and all", mWrites, "writes_per_second_128", "/s", ""},
 		{"start with 1,000,000 sessions after SIGKILL, to the first answer", mRestart, "first_answer_ms", "ms", "2,000 ms"},
 		{"the same, killed while they were being stored", mRestart, "first_answer_after_fill_ms", "ms", ""},
@@ -58,10 +58,17 @@ func (l *lab) report(w io.Writer) error {
 	}
 	b.WriteString("Quote ratios, not figures: machines differ, and this one is noisy too.\n" +
 		"The floor is bare gorilla/websocket, a reader per tab and one prepared frame for all, without sessions, limits or a disk; for the store it is\n" +
-		"a bare log with a shared fdatasync. seshd fsyncs every write before it tells anybody. A delivery is one change frame at one tab. Made by `make bench`.\n\n")
-	b.WriteString("| | seshd | the floor | seshd / floor | to reach |\n| --- | ---: | ---: | ---: | --- |\n")
+		"a bare log with a shared fdatasync. Centrifuge is the engine of Centrifugo, as a library, in memory, nothing on disk, with Centrifugo's defaults;\n" +
+		"it keeps nothing that could be durable or survive a restart, and cuts off a tab that stops reading, so these rows have none of its figures.\n" +
+		"seshd fsyncs every write before it tells anybody. A delivery is one change frame at one tab. Made by `make bench`.\n")
+	if l.missing != "" {
+		fmt.Fprintf(&b, "**This time %s could not be built, and was not measured.**\n", l.missing)
+	}
+	b.WriteByte('\n')
+	b.WriteString("| | seshd | the floor | seshd / floor | Centrifuge | seshd / Centrifuge | to reach |\n| --- | ---: | ---: | ---: | ---: | ---: | --- |\n")
 	for _, r := range l.rows() {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s |\n", r.label, l.cell(r, seshd), l.cell(r, floor), l.ratio(r), r.reach)
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %s | %s |\n", r.label, l.cell(r, seshd),
+			l.cell(r, floor), l.ratio(r, floor), l.cell(r, centrifuge), l.ratio(r, centrifuge), r.reach)
 	}
 	fmt.Fprintf(&b, "\n## From %s to %s tabs\n\n![Server CPU per delivery and RSS per idle tab](%s)\n\n", readableCount(l.tabCounts()[0]),
 		readableCount(l.tabCounts()[len(l.tabCounts())-1]), plotName)
@@ -86,9 +93,10 @@ func (l *lab) cell(r row, server string) string {
 	return strings.TrimSpace(bench.Readable(value) + " " + r.unit)
 }
 
-func (l *lab) ratio(r row) string {
+// ratio is seshd's figure by that of another server.
+func (l *lab) ratio(r row, other string) string {
 	ours, ok := l.results.median(r.measurement, seshd, r.key)
-	theirs, beside := l.results.median(r.measurement, floor, r.key)
+	theirs, beside := l.results.median(r.measurement, other, r.key)
 	if !ok || !beside || theirs <= 0 || ours < 0 || strings.HasPrefix(r.key, "rss_growth") {
 		return ""
 	}
