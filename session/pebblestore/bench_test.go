@@ -43,20 +43,35 @@ func BenchmarkDurable(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer s.Close()
-	handles := fillStore(b, s)
+	handles := fillStore(b, s, benchSessions)
 	for _, writers := range benchWriters {
 		b.Run(fmt.Sprintf("writers=%d/log", writers), func(b *testing.B) {
 			l := openBareLog(b, filepath.Join(b.TempDir(), "log"))
 			record := make([]byte, benchRecordSize())
 			concurrently(b, writers, func(done func(error)) { l.append(record, done) })
 		})
-		b.Run(fmt.Sprintf("writers=%d/store", writers), func(b *testing.B) {
-			concurrently(b, writers, func(done func(error)) {
-				h := handles[rand.IntN(len(handles))]
-				s.Update(session.Update{Handle: h, Change: benchChange(h, `{"incr":{"n":1}}`), Done: func(_ *session.Record, err error) { done(err) }})
-			})
-		})
+		b.Run(fmt.Sprintf("writers=%d/store", writers), func(b *testing.B) { incrementAny(b, s, handles, writers) })
 	}
+}
+
+// BenchmarkStored measures the same with ever more sessions in the store, most of which the cache does not hold.
+func BenchmarkStored(b *testing.B) {
+	for _, sessions := range []int{10_000, 100_000, 1_000_000} {
+		s, err := Open(b.TempDir(), Options{Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		handles := fillStore(b, s, sessions)
+		b.Run(fmt.Sprintf("sessions=%d/store", sessions), func(b *testing.B) { incrementAny(b, s, handles, 128) })
+		s.Close()
+	}
+}
+
+func incrementAny(b *testing.B, s *Store, handles []session.Handle, writers int) {
+	concurrently(b, writers, func(done func(error)) {
+		h := handles[rand.IntN(len(handles))]
+		s.Update(session.Update{Handle: h, Change: benchChange(h, `{"incr":{"n":1}}`), Done: func(_ *session.Record, err error) { done(err) }})
+	})
 }
 
 // concurrently lets the writers write, each waiting for its answer, b.N times in all. Beside them a probe appends to a file of its own
@@ -127,9 +142,9 @@ func probe(b *testing.B, path string, stop <-chan struct{}) (longest time.Durati
 	}
 }
 
-func fillStore(b *testing.B, s *Store) []session.Handle {
+func fillStore(b *testing.B, s *Store, sessions int) []session.Handle {
 	b.Helper()
-	handles := make([]session.Handle, benchSessions)
+	handles := make([]session.Handle, sessions)
 	var all sync.WaitGroup
 	all.Add(len(handles))
 	for n := range handles {

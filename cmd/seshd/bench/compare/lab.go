@@ -57,7 +57,16 @@ func (r results) median(measurement, server, key string) (float64, bool) {
 	if len(values) == 0 {
 		return 0, false
 	}
-	return values[len(values)/2], true
+	return (values[(len(values)-1)/2] + values[len(values)/2]) / 2, true
+}
+
+// bounds are the least and the most that was measured of a figure.
+func (r results) bounds(measurement, server, key string) (least, most float64) {
+	values := r[figure{measurement, server, key}]
+	if len(values) == 0 {
+		return 0, 0
+	}
+	return slices.Min(values), slices.Max(values)
 }
 
 func (l *lab) program(name string) string { return filepath.Join(l.dir, name) }

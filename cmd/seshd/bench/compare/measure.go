@@ -19,10 +19,15 @@ const (
 	mSlow    = "a tab that stops reading"
 	mWrites  = "writes over HTTP"
 	mRestart = "restart"
-	mDurable = "store and bare log"
 )
 
 func mIdle(tabs int) string { return fmt.Sprintf("%d idle tabs", tabs) }
+
+// mDurable is the store beside a bare log, with so many writers or sessions.
+func mDurable(of string) string { return "durable mutations, " + of }
+
+func mRoom(tabs int) string { return fmt.Sprintf("boards of %d tabs", tabs) }
+
 func mLoad(tabs int) string { return fmt.Sprintf("boards of 5 with %d tabs", tabs) }
 
 // tabCounts are those of the plot; idleTabs is the one of the table.
@@ -32,6 +37,23 @@ func (l *lab) tabCounts() []int {
 	}
 	return []int{1000, 2000, 4000, 8000, 16000}
 }
+
+// roomSizes are tabs of one session, of as many sessions as make the smallest of tabCounts.
+func (l *lab) roomSizes() []int {
+	if l.quick {
+		return []int{2, 10}
+	}
+	return []int{2, 10, 100, 1000}
+}
+
+// The numbers that the benchmarks of the store go through, see session/pebblestore.
+var (
+	writerCounts = []int{1, 16, 128, 1000}
+	storedCounts = []int{10_000, 100_000, 1_000_000}
+)
+
+func ofWriters(n int) string { return fmt.Sprintf("writers=%d", n) }
+func ofStored(n int) string  { return fmt.Sprintf("sessions=%d", n) }
 
 func (l *lab) idleTabs() int {
 	counts := l.tabCounts()
@@ -92,6 +114,10 @@ func (l *lab) shared() []measurement {
 		{mHot, three, []string{"hot", "--for", each, "--tabs", l.scaled(1000, 100)}},
 		{mSlow, two, []string{"slow", "--writes", l.scaled(20_000, 200)}},
 	}
+	for _, tabs := range l.roomSizes() {
+		sessions := max(1, l.tabCounts()[0]/tabs)
+		all = append(all, measurement{mRoom(tabs), two, []string{"boards", "--for", each, "--tabs", strconv.Itoa(tabs), "--sessions", strconv.Itoa(sessions)}})
+	}
 	for _, tabs := range l.tabCounts() {
 		idle := two
 		if tabs == l.idleTabs() {
@@ -107,26 +133,37 @@ func (l *lab) shared() []measurement {
 // durable runs the benchmark of the store, which has the bare log in it.
 func (l *lab) durable(ctx context.Context) error {
 	fmt.Fprintln(os.Stderr, "         the store and a bare log")
-	cmd := exec.CommandContext(ctx, "go", "test", "./session/pebblestore", "-run", "^$", "-bench", "Durable", "-benchtime", l.each.String())
+	cmd := exec.CommandContext(ctx, "go", "test", "./session/pebblestore", "-run", "^$", "-bench", "Durable|Stored", "-benchtime", l.each.String())
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
 		return fmt.Errorf("the store's benchmark: %w\n%s", err, out)
 	}
 	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
-		fields := strings.Fields(lines.Text())
-		if len(fields) < 4 || fields[len(fields)-1] != "mutations/s" {
-			continue
-		}
-		rate, err := strconv.ParseFloat(fields[len(fields)-2], 64)
-		if err != nil {
-			return err
-		}
-		server := seshd
-		if strings.Contains(fields[0], "/log") {
-			server = floor
-		}
-		l.results.add(mDurable, server, map[string]float64{"mutations_per_second": rate})
+		l.addBenchmark(lines.Text())
 	}
 	return nil
+}
+
+// addBenchmark takes the figures from a line such as "BenchmarkDurable/writers=16/log-2 300 41115 mutations/s 0.75 p99-ms".
+func (l *lab) addBenchmark(line string) {
+	fields := strings.Fields(line)
+	if len(fields) < 4 {
+		return
+	}
+	path := strings.Split(fields[0], "/")
+	if len(path) != 3 {
+		return
+	}
+	figures := make(map[string]float64)
+	for i := 2; i+1 < len(fields); i += 2 {
+		if value, err := strconv.ParseFloat(fields[i], 64); err == nil {
+			figures[fields[i+1]] = value
+		}
+	}
+	server := seshd
+	if strings.HasPrefix(path[2], "log") {
+		server = floor
+	}
+	l.results.add(mDurable(path[1]), server, figures)
 }
