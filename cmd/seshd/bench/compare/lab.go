@@ -91,10 +91,15 @@ func (l *lab) on(ctx context.Context, server, measurement string, args ...string
 	}
 	serverArgs := []string{"--addr", public, "--internal-addr", internal}
 	if server == seshd {
-		serverArgs = append(serverArgs, "--data", data, "--log-level", "warn", "--rate", "0", "--new-sessions", "0", "--max-tabs-per-session", "0")
+		serverArgs = append(append(serverArgs, "--data", data), withoutLimits...)
 	}
 	cmd := l.pinned(ctx, serverCore, l.program(server), serverArgs...)
-	cmd.Stderr = os.Stderr
+	log, err := os.Create(filepath.Join(data, "log")) // as verbose as it ships
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
 		return err
 	}
@@ -110,8 +115,17 @@ func (l *lab) on(ctx context.Context, server, measurement string, args ...string
 	if server == centrifuge {
 		args = append(args, "--protocol", bench.ProtocolCentrifuge)
 	}
-	return l.run(ctx, server, measurement, args...)
+	if err := l.run(ctx, server, measurement, args...); err != nil {
+		said, _ := os.ReadFile(log.Name())
+		return fmt.Errorf("%w; the server said:\n%s", err, said[max(0, len(said)-logTail):])
+	}
+	return nil
 }
+
+const logTail = 4 << 10 // of a server that failed
+
+// withoutLimits are the flags that the loads need. All else is as it ships.
+var withoutLimits = []string{"--rate", "0", "--new-sessions", "0", "--max-tabs-per-session", "0"}
 
 // run runs the load generator and keeps what it finds.
 func (l *lab) run(ctx context.Context, server, measurement string, args ...string) error {

@@ -60,7 +60,7 @@ func (l *lab) report(w io.Writer) error {
 		"The floor is bare gorilla/websocket, a reader per tab and one prepared frame for all, without sessions, limits or a disk; for the store it is\n" +
 		"a bare log with a shared fdatasync. Centrifuge is the engine of Centrifugo, as a library, in memory, nothing on disk, with Centrifugo's defaults;\n" +
 		"it keeps nothing that could be durable or survive a restart, and cuts off a tab that stops reading, so these rows have none of its figures.\n" +
-		"seshd fsyncs every write before it tells anybody. A delivery is one change frame at one tab. Made by `make bench`.\n")
+		"seshd fsyncs every write before it tells anybody; it ran with " + strings.Join(withoutLimits, " ") + ", all else as it ships, logs at info too. A delivery is one change frame at one tab. Made by `make bench`.\n")
 	if l.missing != "" {
 		fmt.Fprintf(&b, "**This time %s could not be built, and was not measured.**\n", l.missing)
 	}
