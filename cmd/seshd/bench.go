@@ -17,7 +17,7 @@ second (a delivery is one change frame that reached one tab), latency, and with 
 Without a scenario it runs boards. It writes to sessions of its own.
 
 Most scenarios need a server without limits:
-  seshd --rate 0 --new-sessions 0 --max-tabs-per-session 0 --log-level warn`
+  seshd --rate 0 --new-sessions 0 --max-tabs-per-session 0`
 
 // newBench is the load generator: a command for each scenario, the first of them the default.
 func newBench() *cobra.Command {

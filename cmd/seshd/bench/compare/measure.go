@@ -116,7 +116,9 @@ func (l *lab) shared() []measurement {
 	}
 	for _, tabs := range l.roomSizes() {
 		sessions := max(1, l.tabCounts()[0]/tabs)
-		all = append(all, measurement{mRoom(tabs), two, []string{"boards", "--for", each, "--tabs", strconv.Itoa(tabs), "--sessions", strconv.Itoa(sessions)}})
+		writers := min(50, 10*sessions) // more of one session would be folded into each other's frames
+		all = append(all, measurement{mRoom(tabs), two, []string{"boards", "--for", each,
+			"--tabs", strconv.Itoa(tabs), "--sessions", strconv.Itoa(sessions), "--writers", strconv.Itoa(writers)}})
 	}
 	for _, tabs := range l.tabCounts() {
 		idle := two
