@@ -174,6 +174,9 @@ func (d *draft) state() *State {
 		return d.base
 	}
 	next.Entries = append(next.Entries, rest...)
+	if len(next.Entries) < len(d.base.Entries)/2 { // what a clear leaves need not keep the room of what was there
+		next.Entries = slices.Clone(next.Entries)
+	}
 	next.bury(d.base.Deletions, fresh)
 	return next
 }
@@ -190,7 +193,7 @@ func (s *State) bury(before []Deletion, fresh []touched) {
 	s.Deletions = append(s.Deletions, late...)
 	if over := len(s.Deletions) - MaxDeletions; over > 0 {
 		s.Floor = s.Deletions[over-1].Version
-		s.Deletions = s.Deletions[over:]
+		s.Deletions = slices.Clone(s.Deletions[over:])
 	}
 }
 

@@ -82,7 +82,7 @@ func rawConn(c net.Conn) syscall.RawConn {
 	if counted, ok := c.(*countedConn); ok {
 		c = counted.Conn
 	}
-	socket, ok := c.(syscall.Conn)
+	socket, ok := c.(*net.TCPConn) // not whatever has one in it, whose Write may do more
 	if !ok || !canWriteSome {
 		return nil
 	}

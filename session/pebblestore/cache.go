@@ -32,7 +32,7 @@ type cached struct {
 }
 
 func newCache(bytes int) *cache {
-	return &cache{max: bytes, order: list.New(), records: make(map[session.ID]*list.Element)}
+	return &cache{max: max(bytes, 0), order: list.New(), records: make(map[session.ID]*list.Element)}
 }
 
 func cost(r *session.Record) int {

@@ -92,7 +92,9 @@ func (s *Store) sync(t *tx) error {
 		s.failed = t.failed
 	}
 	if s.failed == nil && t.batch != nil {
-		s.failed = t.batch.SyncWait()
+		if s.failed = t.batch.SyncWait(); s.failed != nil {
+			pebbleLog{s.log}.Fatalf("sync: %v", s.failed) // Pebble does so itself only for those who wait in Commit
+		}
 	}
 	if s.failed != nil {
 		return s.fault(s.failed) // t stays hidden: nobody knows what of it is on disk

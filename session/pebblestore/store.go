@@ -43,6 +43,8 @@ type Options struct {
 	// CacheBytes bounds the memory for the sessions that were written last, which the next write to them need not read.
 	// 0: DefaultCacheBytes, negative: none.
 	CacheBytes int
+
+	fs vfs.FS // nil: the system's
 }
 
 // DefaultCacheBytes holds some 150,000 small sessions.
@@ -97,7 +99,7 @@ func Open(dir string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %s is in use by another server; give this one a directory of its own (%v)", ErrLocked, dir, err)
 	}
-	db, err := pebble.Open(path, pebbleOptions(lock, o.Logger))
+	db, err := pebble.Open(path, pebbleOptions(lock, o))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), lock.Close())
 	}
@@ -148,7 +150,7 @@ func makeDirectory(dir string, log *slog.Logger) (database string, err error) {
 // ErrLocked is in the error of Open where another process has the directory.
 var ErrLocked = errors.New("data directory is locked")
 
-func pebbleOptions(lock *pebble.Lock, log *slog.Logger) *pebble.Options {
+func pebbleOptions(lock *pebble.Lock, options Options) *pebble.Options {
 	o := &pebble.Options{
 		Lock:                        lock,
 		FormatMajorVersion:          pebble.FormatValueSeparation, // pinned: an upgrade is a decision, not an accident
@@ -158,7 +160,8 @@ func pebbleOptions(lock *pebble.Lock, log *slog.Logger) *pebble.Options {
 		L0CompactionThreshold:       l0Compact,
 		CompactionConcurrencyRange:  func() (int, int) { return 1, compactions },
 		CacheSize:                   blockCache,
-		Logger:                      pebbleLog{log},
+		Logger:                      pebbleLog{options.Logger},
+		FS:                          options.fs,
 	}
 	for i := range o.Levels {
 		o.Levels[i].Compression = func() *block.CompressionProfile { return block.NoCompression } // a tenth of a write's CPU

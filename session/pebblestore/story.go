@@ -73,6 +73,7 @@ func (s *Store) Lives(_ context.Context, after uint64, limit int) (lives []sessi
 	if !gap {
 		from = after + 1
 	}
+	from = min(from, s.newest+1) // what is being forgotten may be newer than what is shown
 	iter, err := s.db.NewIter(&pebble.IterOptions{LowerBound: lifeKey(from), UpperBound: lifeKey(s.newest + 1)})
 	if err != nil {
 		return nil, 0, false, s.fault(err)

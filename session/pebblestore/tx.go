@@ -50,10 +50,11 @@ func (t *tx) run(waiting []op) (n int) {
 		o := waiting[n]
 		n++
 		if t.store.space.check() != nil {
-			o.answer(errFull)
-			continue
+			refused := o
+			o = opFuncs{answers: func(error) { refused.answer(errFull) }} // behind those before it
+		} else {
+			o.run(t)
 		}
-		o.run(t)
 		t.ops = append(t.ops, o)
 	}
 	return n

@@ -4,10 +4,19 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"github.com/seshd/seshd/session"
 )
@@ -90,6 +99,71 @@ func TestNothingSucceedsAfterAFault(t *testing.T) {
 		t.Errorf("readers see %q, want what was committed before", got)
 	}
 	s.failed = nil // Close would report it
+}
+
+// failingDirectory names, to a process of its own, where a store is to fail.
+const failingDirectory = "SESHD_TEST_FAILING_DIRECTORY"
+
+// TestAFailedSyncEndsTheProcess: Pebble itself would end it only for those who wait in its Commit.
+func TestAFailedSyncEndsTheProcess(t *testing.T) {
+	if dir := os.Getenv(failingDirectory); dir != "" {
+		writeUntilTheDiskFails(dir)
+		return
+	}
+	dir := filepath.Join(t.TempDir(), "data")
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^"+t.Name()+"$")
+	child.Env = append(os.Environ(), failingDirectory+"="+dir)
+	said, err := child.CombinedOutput()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(string(said), "the database cannot go on") || strings.Contains(string(said), "panic:") {
+		t.Fatalf("%v:\n%s", err, said)
+	}
+	if strings.Contains(string(said), "acknowledged after the fault") {
+		t.Errorf("%s", said)
+	}
+	if got := value(t, openStore(t, dir), visitor(1, 1)); got != "1" && got != "2" { // nobody was told of the second
+		t.Errorf("it holds %q after one acknowledged increment", got)
+	}
+}
+
+func writeUntilTheDiskFails(dir string) {
+	var broken atomic.Bool
+	inject := errorfs.InjectorFunc(func(op errorfs.Op) error {
+		if broken.Load() && strings.HasSuffix(op.Path, ".log") && (op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData) {
+			return errors.New("as if the disk had failed")
+		}
+		return nil
+	})
+	s, err := Open(dir, Options{Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)), fs: errorfs.Wrap(vfs.Default, inject)})
+	if err == nil {
+		err = updateNow(s, incremented(visitor(1, 1)))
+	}
+	if err != nil {
+		fmt.Println(err)
+		os.Exit(2)
+	}
+	broken.Store(true)
+	if err := updateNow(s, incremented(visitor(1, 1))); err == nil {
+		fmt.Println("acknowledged after the fault")
+	}
+	os.Exit(3) // it should have ended
+}
+
+// TestNoCache: a store without one reads what it needs.
+func TestNoCache(t *testing.T) {
+	s, err := Open(t.TempDir(), Options{CacheBytes: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for range 2 {
+		if err := updateNow(s, incremented(visitor(1, 1))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := value(t, s, visitor(1, 1)); got != "2" || len(s.cache.records) > 0 || s.cache.size != 0 {
+		t.Errorf("readers see %q; %d sessions are kept", got, len(s.cache.records))
+	}
 }
 
 func updateNow(s *Store, u session.Update) error {
