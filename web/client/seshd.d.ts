@@ -11,10 +11,25 @@ export type Status =
   /** For good: `close()` was called, or the server said not to come back. */
   | "closed";
 
+/** A value as the client hands it out: frozen, at every depth. (A string may be an object to TypeScript too, if it has a brand.) */
+export type Frozen<V> = [Json] extends [V]
+  ? V
+  : V extends string | number | boolean
+    ? V
+    : V extends object
+      ? { readonly [K in keyof V]: Frozen<V[K]> }
+      : V;
+
+/** Some keys of a session. Any may be missing: a new session is empty, and another tab may delete. */
+export type Data<T> = { readonly [K in keyof T]?: Frozen<T[K]> };
+
+/** A value to write. Not `undefined`, which JSON cannot say: to remove a key, delete it. */
+export type Value<V> = Frozen<Exclude<V, undefined>>;
+
 /** Frozen through and through; the same object until something changes. */
 export interface Snapshot<T> {
   /** The session with the writes still pending on top. */
-  readonly data: Readonly<Partial<T>>;
+  readonly data: Data<T>;
   /** The version of what the server confirmed of it. */
   readonly version: number;
   readonly status: Status;
@@ -28,7 +43,7 @@ export interface Snapshot<T> {
 export interface Mutation<T> {
   clear?: true;
   delete?: readonly (keyof T & string)[];
-  set?: Partial<T>;
+  set?: { readonly [K in keyof T]?: Value<T[K]> };
   /** RFC 7396: null deletes, at every depth. */
   merge?: { [K in keyof T]?: Patch<T[K]> };
   append?: { [K in keyof T]?: Items<T[K]> };
@@ -37,8 +52,13 @@ export interface Mutation<T> {
   if_version?: number;
 }
 
-export type Patch<V> = null | (V extends readonly unknown[] ? V : V extends object ? { [K in keyof V]?: Patch<V[K]> } : V);
-export type Items<V> = V extends readonly (infer I)[] ? readonly I[] : never;
+/** A merge patch for a value: null, some members of an object, or what takes the value's place. */
+export type Patch<V> =
+  | null
+  | (V extends readonly unknown[] | string | number | boolean ? Frozen<V> : V extends object ? { [K in keyof V]?: Patch<V[K]> } : V);
+
+/** What can be appended to a value: nothing unless it is an array. */
+export type Items<V> = V extends readonly (infer I)[] ? readonly Frozen<I>[] : never;
 
 /** A write is durable: on disk, or acknowledged by the store. */
 export interface Written {
@@ -62,7 +82,7 @@ export type Change<T> =
       readonly type: "change";
       readonly from: number;
       readonly version: number;
-      readonly set: Readonly<Partial<T>>;
+      readonly set: Data<T>;
       readonly delete: readonly string[];
       /** Absent where several changes came folded into one. */
       readonly by?: "tab" | "http" | "api" | "code";
@@ -71,7 +91,7 @@ export type Change<T> =
       readonly type: "session";
       readonly id: string;
       readonly version: number;
-      readonly data: Readonly<Partial<T>>;
+      readonly data: Data<T>;
       readonly tabs: number;
       /** RFC 3339. */
       readonly expires: string;
@@ -108,7 +128,7 @@ export interface Session<T> {
    * up to 100 of them wait; each arrives once, in order. The promise settles with the server's answer, however
    * long that takes; a rejection is a SeshdError.
    */
-  set<K extends keyof T & string>(key: K, value: T[K]): Promise<Written>;
+  set<K extends keyof T & string>(key: K, value: Value<T[K]>): Promise<Written>;
   merge(patch: NonNullable<Mutation<T>["merge"]>): Promise<Written>;
   incr<K extends keyof T & string>(key: number extends T[K] ? K : never, by?: number): Promise<Written>;
   append<K extends keyof T & string>(key: K, values: Items<NonNullable<T[K]>>): Promise<Written>;
@@ -117,7 +137,7 @@ export interface Session<T> {
   apply(mutation: Mutation<T>): Promise<Written>;
 
   /** Reads, computes, compares and sets, until nobody came in between: `fn` may run several times. */
-  update<K extends keyof T & string>(key: K, fn: (value: T[K] | undefined) => T[K]): Promise<Written>;
+  update<K extends keyof T & string>(key: K, fn: (value: Frozen<T[K]> | undefined) => Value<T[K]>): Promise<Written>;
 
   /** Resolves when all that is pending now is answered, one way or the other. */
   flush(): Promise<void>;
@@ -126,12 +146,28 @@ export interface Session<T> {
   close(): void;
 }
 
+/** What is asked of a WebSocket: a browser's, Node's own and that of the package ws all have it. */
+export interface Socket {
+  readonly readyState: number;
+  onmessage: ((event: any) => void) | null;
+  onclose: ((event: any) => void) | null;
+  onerror: ((event: any) => void) | null;
+  send(line: string): void;
+  close(): void;
+}
+
+/** What is asked of fetch: one GET. Named in full, so that these types need neither a browser's nor Node's. */
+export type Fetch = (
+  url: any, // a URL
+  options: { credentials: "include"; headers: Record<string, string>; signal: any },
+) => Promise<{ readonly ok: boolean; text(): Promise<string> }>;
+
 export interface Options {
   /** Where the server is, with a final slash; "/" if not given. Outside a browser it must be absolute. */
   url?: string;
-  /** Any class with the browser's interface. It is what carries the cookie, so outside a browser give your own. */
-  WebSocket?: new (url: string) => WebSocket;
-  fetch?: typeof fetch;
+  /** The two that carry the session's cookie. Only a browser's do so by themselves: elsewhere, give your own. */
+  WebSocket?: new (url: string) => Socket;
+  fetch?: Fetch;
 }
 
 /** Returns at once and never throws; what goes wrong is told by `status` and `ready`. */

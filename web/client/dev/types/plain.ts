@@ -1,0 +1,4 @@
+// Where nothing but the language is known.
+import { open } from "seshd";
+
+open<{ visits: number }>().incr("visits");
