@@ -10,7 +10,7 @@ build:
 test:
 	sh .ci/test
 
-# The tests that a short run cuts down (SIGKILL rounds, tabs, writes), at their full counts.
+# The tests that a short run cuts down (SIGKILL rounds, tabs, writes, seeds), at their full counts.
 prove:
 	SESHD_PROVE=1 go test -count=1 -timeout 60m ./...
 

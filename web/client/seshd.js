@@ -135,9 +135,11 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
     const [p] = pending.splice(i, 1);
     sent--;
     if (frame.type == "ok") {
-      p.version = frame.version;
-      if (!frame.duplicate) done.push(p); // that is in the first frame
-      p.yes({ version: p.version });
+      // Any held frame may hold a duplicate: they show at once.
+      if (frame.duplicate) held.forEach((h) => (h.sent = lastId));
+      p.version = frame.duplicate ? told.version : frame.version;
+      done.push(p);
+      p.yes({ version: frame.version });
     } else if (frame.code == "not_applied") {
       p.id = undefined;
       const at = pending.findIndex((q) => !q.id);

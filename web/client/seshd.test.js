@@ -216,6 +216,52 @@ test("a re-send keeps its id and its client; a duplicate counts once", async () 
   assert.equal(s.getSnapshot().pending, 0);
 });
 
+test("a duplicate shows while the rest of what was sent again is unanswered", async () => {
+  const { s, net } = await live({ log: [] });
+  for (const value of ["a", "b", "c"]) s.append("log", [value]).catch(() => {});
+  net.socket.hangUp(1006);
+  await reconnect();
+  net.socket.tell({ type: "change", from: 3, version: 4, set: { log: ["a"] }, delete: [] });
+  ok(net.socket, 1, 4, { duplicate: true });
+  assert.deepEqual(s.getSnapshot().data.log, ["a", "b", "c"]);
+  net.socket.tell({ type: "change", from: 4, version: 5, set: { log: ["a", "b"] }, delete: [] });
+  ok(net.socket, 2, 5);
+  assert.deepEqual(s.getSnapshot().data.log, ["a", "b", "c"]);
+  net.socket.tell({ type: "change", from: 5, version: 6, set: { log: ["a", "b", "c"] }, delete: [] });
+  ok(net.socket, 3, 6);
+  assert.deepEqual({ ...s.getSnapshot() }, { data: { log: ["a", "b", "c"] }, version: 6, status: "live", pending: 0, tabs: 1 });
+});
+
+test("a duplicate shows that the connection before brought in after the first frame of this one", async () => {
+  const { s, net } = await live({ log: [] });
+  for (const value of ["a", "b"]) s.append("log", [value]).catch(() => {});
+  net.socket.hangUp(1006);
+  await reconnect();
+  net.socket.tell({ type: "change", from: 3, version: 4, set: { fruit: "cherries" }, delete: [] });
+  s.append("log", ["c"]).catch(() => {});
+  net.socket.tell({ type: "change", from: 4, version: 5, set: { log: ["a"] }, delete: [] });
+  net.socket.tell({ type: "change", from: 5, version: 6, set: { log: ["a", "b"] }, delete: [] });
+  for (const id of [1, 2]) {
+    ok(net.socket, id, 6, { duplicate: true });
+    assert.deepEqual(s.getSnapshot().data.log, ["a", "b", "c"]);
+  }
+});
+
+test("a duplicate that an earlier frame holds too counts once", async () => {
+  const { s, net } = await live({ n: 0 });
+  s.incr("n").catch(() => {});
+  net.socket.tell({ type: "change", from: 3, version: 4, set: { n: 1 }, delete: [] });
+  s.incr("n").catch(() => {});
+  net.socket.hangUp(1006);
+  await reconnect();
+  net.socket.tell({ type: "change", from: 4, version: 5, set: { fruit: "cherries" }, delete: [] });
+  ok(net.socket, 1, 5, { duplicate: true });
+  assert.equal(s.getSnapshot().data.n, 2);
+  net.socket.tell({ type: "change", from: 5, version: 6, set: { n: 2 }, delete: [] });
+  ok(net.socket, 2, 6);
+  assert.deepEqual({ ...s.getSnapshot() }, { data: { fruit: "cherries", n: 2 }, version: 6, status: "live", pending: 0, tabs: 1 });
+});
+
 test("offline, 100 writes wait; the next is refused", async () => {
   const { s, net } = await live();
   net.socket.hangUp(1006);
