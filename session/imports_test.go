@@ -20,12 +20,14 @@ func TestImports(t *testing.T) {
 		"session/pebblestore": "session",
 		"hub":                 "session",
 		"web":                 "session hub",
-		"cmd/seshd":           "session session/pebblestore web cmd/seshd/bench",
+		"cmd/seshd":           "session session/pebblestore web cmd/seshd/bench cmd/seshd/connect",
 		"docs/examples/go":    "session session/pebblestore web",
 
 		"cmd/seshd/bench":         "session session/pebblestore", // to fill a directory; all else goes over the wire
 		"cmd/seshd/bench/floor":   "",
 		"cmd/seshd/bench/compare": "cmd/seshd/bench",
+
+		"cmd/seshd/connect": "", // as a client anywhere else would
 	}
 	drivers := []string{"github.com/cockroachdb/", "github.com/gorilla/"}
 	for _, line := range strings.Split(strings.TrimSpace(string(out)), "\n") {

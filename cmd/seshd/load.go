@@ -128,11 +128,11 @@ var (
 	servicePort = regexp.MustCompile(`^SESHD_(.+_)?PORT$`)
 )
 
-// notOurs tells the variables that start like ours and yet are no settings: those of an orchestrator, and
-// those of this project's tests, which start servers with the environment they run in.
+// notOurs tells the variables that start like ours and yet are no settings: those of an orchestrator, those of
+// seshd connect, and those of this project's tests, which start servers with the environment they run in.
 func notOurs(variable, text string) bool {
 	switch variable {
-	case "SESHD_PROVE", "SESHD_WSCAT":
+	case cookieVariable, ticketVariable, "SESHD_PROVE", "SESHD_WSCAT":
 		return true
 	}
 	// An orchestrator's SESHD_PORT is tcp://10.0.0.1:8000. One that is a number was written by a person

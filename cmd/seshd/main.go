@@ -14,6 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+
+	"github.com/seshd/seshd/cmd/seshd/connect"
 )
 
 func main() {
@@ -37,6 +39,9 @@ func run(args, environ []string, stdout, stderr io.Writer) (exitCode int) {
 		for line := range strings.Lines(err.Error()) {
 			fmt.Fprintln(stderr, "seshd:", strings.TrimSuffix(line, "\n"))
 		}
+	}
+	if end, ok := errors.AsType[*connect.Exit](err); ok {
+		return end.Code
 	}
 	return 1
 }
@@ -62,7 +67,7 @@ by --config. Flags beat variables, which beat the file. Lists are separated by c
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
 	addFlags(root.Flags())
-	root.AddCommand(serve, newBench(), newHealth(environ), newKeygen(), newVersion())
+	root.AddCommand(serve, newConnect(environ), newBench(), newHealth(environ), newKeygen(), newVersion())
 	return root
 }
 

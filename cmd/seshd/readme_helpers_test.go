@@ -52,6 +52,13 @@ func newReader(t *testing.T) *reader {
 	if err := os.Chmod(filepath.Join(r.dir, "bin/npx"), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	program, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(program, filepath.Join(r.dir, "bin/seshd")); err != nil { // as go install would put it there
+		t.Fatal(err)
+	}
 	r.path = filepath.Join(r.dir, "bin") + string(os.PathListSeparator) + os.Getenv("PATH")
 	return r
 }

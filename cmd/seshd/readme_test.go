@@ -32,6 +32,7 @@ var snippets = []struct {
 	{"From a terminal/sh", (*reader).getsATicket},
 	{"From a terminal/text", (*reader).isTheTalkWithWscat},
 	{"From a terminal/sh/2", (*reader).scriptsWscat},
+	{"seshd connect/sh", (*reader).connects},
 	{"With curl/sh", (*reader).callsEveryPath},
 	{"With curl/sh/2", (*reader).followsEvents},
 	{"In a Go program/go", (*reader).writesTheProgram},
@@ -211,6 +212,16 @@ func (r *reader) scriptsWscat(t *testing.T, text string) {
 		if len(got) != 3 || !matches(fmt.Sprintf(`{"type":"ok","id":1,"version":%d}`, run+3), got[2]) {
 			t.Errorf("run %d: %q", run+1, got)
 		}
+	}
+}
+
+// connects picks the cherries that the last line of the block waits for.
+func (r *reader) connects(t *testing.T, text string) {
+	c := r.begin(t, r.dir, strings.ReplaceAll(text, "seshd connect", "seshd connect "+r.addr))
+	c.until(t, "three tabs", func() bool { return strings.Count(c.output(), `"type":"session"`) == 3 })
+	r.sh(t, r.here("curl -s -c jar -b jar http://localhost:8000/cherries"))
+	if err := c.wait(); err != nil || strings.Count(c.output(), `"type":"ok"`) != 3 {
+		t.Errorf("%v\n%s", err, c.output())
 	}
 }
 
