@@ -32,7 +32,7 @@ const edit = (data, mutation) => {
 // randomUUID is missing on plain HTTP.
 const digit = () => (crypto.getRandomValues(new Uint8Array(1))[0] % 16).toString(16);
 
-// Tabs opened at once begin one session, and wait for no tab that hangs.
+// Tabs opened at once begin one session.
 const locked = async (fn) => {
   let result;
   const once = () => (result ??= fn());
@@ -120,7 +120,7 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
   };
 
   const pump = () => {
-    // A socket that closes (2, 3) only grumbles.
+    // A closing socket only grumbles.
     while (status == "live" && !(socket.readyState > 1) && sent < pending.length && sent < MAX_IN_FLIGHT) {
       const p = pending[sent++];
       p.id ??= ++lastId;
@@ -135,7 +135,7 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
     const [p] = pending.splice(i, 1);
     sent--;
     if (frame.type == "ok") {
-      // Any held frame may hold a duplicate: they show at once.
+      // Any held frame may hold it: they show at once.
       if (frame.duplicate) held.forEach((h) => (h.sent = lastId));
       p.version = frame.duplicate ? told.version : frame.version;
       done.push(p);
@@ -228,7 +228,7 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
 
   const wake = ({ type }) => {
     if (type == "pagehide") {
-      // A socket would keep the page out of the back-forward cache.
+      // For the back-forward cache.
       drop();
       become("offline");
     } else if (status == "offline") connect();
