@@ -156,7 +156,9 @@ func (a *App) route() {
 	handle("/session/keys/{key}", a.putKey, "PUT")
 	handle("/session/keys/{key}", a.deleteKey, "DELETE")
 	a.routes.HandleFunc("/ws", a.connect).Methods("GET")
-	a.routes.HandleFunc("/seshd.js", a.client).Methods("GET", "HEAD")
+	for _, path := range []string{"/seshd.js", "/seshd-events.js"} {
+		a.routes.HandleFunc(path, a.client).Methods("GET", "HEAD")
+	}
 	if a.options.Tour {
 		a.tour()
 		a.live()

@@ -8,8 +8,10 @@ import (
 	"github.com/gorilla/mux"
 )
 
-//go:embed client/seshd.js
-var clientSource []byte
+// The client, and what it loads where no WebSocket gets through.
+//
+//go:embed client/seshd.js client/seshd-events.js
+var clientFiles embed.FS
 
 //go:embed live/*.html live/*.js live/*.css
 var livePages embed.FS
@@ -18,14 +20,19 @@ var livePages embed.FS
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-// client serves the browser's side, to pages of any origin.
+// client serves a file of the browser's side, to pages of any origin.
 func (a *App) client(w http.ResponseWriter, r *http.Request) {
+	source, err := clientFiles.ReadFile("client" + r.URL.Path)
+	if err != nil {
+		a.notFound(w, r)
+		return
+	}
 	w.Header().Set("Content-Type", "text/javascript; charset=utf-8")
 	w.Header().Set("Access-Control-Allow-Origin", "*")
 	w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
 	w.Header().Set("Cache-Control", "no-cache")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.Write(clientSource)
+	w.Write(source)
 }
 
 // live serves the live session view.

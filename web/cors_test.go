@@ -96,9 +96,13 @@ func TestAPreflightGets204WithWhatIsUsedHere(t *testing.T) {
 
 func TestTheClientIsOpenToAll(t *testing.T) {
 	b := start(t, setup{}).browser()
-	a := b.get("/seshd.js", "Origin", "https://anywhere.example").want(200)
-	same(t, a.header.Get("Access-Control-Allow-Origin"), "*")
-	if !strings.HasPrefix(a.header.Get("Content-Type"), "text/javascript") || a.header.Get("Set-Cookie") != "" {
-		t.Errorf("got %v", a.header)
+	for path, part := range map[string]string{"/seshd.js": "export const open =", "/seshd-events.js": "export const over ="} {
+		a := b.get(path, "Origin", "https://anywhere.example").want(200)
+		same(t, a.header.Get("Access-Control-Allow-Origin"), "*")
+		same(t, a.header.Get("Cross-Origin-Resource-Policy"), "cross-origin")
+		same(t, a.header.Get("Cache-Control"), "no-cache")
+		if !strings.HasPrefix(a.header.Get("Content-Type"), "text/javascript") || a.header.Get("Set-Cookie") != "" || !strings.Contains(a.body, part) {
+			t.Errorf("%s: got %v", path, a.header)
+		}
 	}
 }

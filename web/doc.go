@@ -11,6 +11,6 @@
 //	})
 //	err = app.Run(ctx, ":8000")
 //
-// Browsers reach the session by the routes that the App owns: /ws, /session and what is below it, and /seshd.js,
-// the client. The token that leads to a session is in the cookie and nowhere else.
+// Browsers reach the session by the routes that the App owns: /ws, /session and what is below it, /seshd.js,
+// the client, and /seshd-events.js, which that loads where no WebSocket gets through. The token that leads to a session is in the cookie and nowhere else.
 package web

@@ -11,7 +11,7 @@ func TestAWrongMethodIs405WithAllow(t *testing.T) {
 	b := start(t, setup{web: web.Options{Tour: true}}).visit()
 	for path, allow := range map[string]string{
 		"/session": "GET, HEAD, POST, PATCH, DELETE", "/session/keys/a": "GET, HEAD, PUT, DELETE", "/session/tabs": "GET, HEAD",
-		"/session/events": "GET", "/session/ticket": "POST", "/ws": "GET", "/seshd.js": "GET, HEAD",
+		"/session/events": "GET", "/session/ticket": "POST", "/ws": "GET", "/seshd.js": "GET, HEAD", "/seshd-events.js": "GET, HEAD",
 		"/": "GET, HEAD", "/cherries": "GET, HEAD", "/live": "GET, HEAD",
 	} {
 		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"} {

@@ -48,7 +48,7 @@ func TestWhatSeshdOwnsDoesNotReachTheApp(t *testing.T) {
 			own.HandleFunc("/mine", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "mine") }).Methods("GET")
 		},
 	}).visit()
-	for _, path := range []string{"/session", "/session/", "/session/nothing", "/session/keys/a", "/ws", "/seshd.js", "/mine"} {
+	for _, path := range []string{"/session", "/session/", "/session/nothing", "/session/keys/a", "/ws", "/seshd.js", "/seshd-events.js", "/mine"} {
 		for _, method := range []string{"GET", "POST", "OPTIONS"} {
 			b.do(method, path, "")
 			if app.reached() != nil {

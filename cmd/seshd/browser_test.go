@@ -49,10 +49,10 @@ type page struct {
 	errors []string   // what a developer would see in red in the console
 }
 
-// openPage opens a tab and loads url in it.
-func openPage(t *testing.T, chromium context.Context, url string) *page {
+// openPage opens a tab, in a window of its own unless the options say otherwise, and loads url in it.
+func openPage(t *testing.T, chromium context.Context, url string, options ...chromedp.ContextOption) *page {
 	t.Helper()
-	ctx, cancel := chromedp.NewContext(chromium)
+	ctx, cancel := chromedp.NewContext(chromium, options...)
 	t.Cleanup(cancel)
 	p := &page{ctx: ctx}
 	if err := chromedp.Do(ctx); err != nil {

@@ -1,7 +1,8 @@
 // What only a browser has: events of the page, Web Locks. Set up as globals here, the way a page has them.
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
-import { idle, json, scripted, sessionFrame } from "./fake_server.js";
+import { wire } from "./fake_http.js";
+import { ID, idle, json, scripted, sessionFrame } from "./fake_server.js";
 import { open } from "./seshd.js";
 
 let page, s;
@@ -120,4 +121,97 @@ test("a lock that is never given does not stop us", async () => {
   s = open({ url: "http://shop.test/", WebSocket: net.WebSocket, fetch: net.fetch });
   await s.ready;
   assert.equal(net.requests.length, 1);
+});
+
+/** A page whose sockets never say anything: what it asks for over HTTP waits in `http`. */
+function blocked() {
+  const net = scripted();
+  const http = wire();
+  s = open({ url: "http://shop.test/", WebSocket: net.WebSocket, fetch: http.fetch });
+  const session = async () => {
+    await idle();
+    http.next("/session").json(200, sessionFrame({ version: 3 }));
+    await idle();
+  };
+  const wait = async () => {
+    mock.timers.tick(20_000);
+    await session();
+  };
+  return { net, http, session, wait };
+}
+
+test("two silent sockets, and a server that answers: the event stream takes their place", async () => {
+  const { net, http, session, wait } = blocked();
+  await session();
+  net.socket.hangUp(1006);
+  s.incr("n");
+  await wait();
+  net.socket.hangUp(1006);
+  assert.equal(http.next("/session/events"), undefined);
+  await wait();
+  assert.equal(net.sockets.length, 2);
+  const request = await http.comes("/session/events"); // its file has to be loaded
+  assert.equal(request.headers["Last-Event-ID"], `${ID}:3`);
+  const stream = request.stream();
+  stream.event({ type: "change", from: 3, version: 3, set: {}, delete: [] }, `${ID}:3`);
+  await idle();
+  assert.equal(s.getSnapshot().status, "live");
+  const post = http.next("/session");
+  assert.equal(post.headers["Idempotency-Key"], `${net.socket.url.searchParams.get("client")}:1`);
+  post.json(200, { version: 4 });
+  await idle();
+  assert.deepEqual({ ...s.getSnapshot() }, { data: { n: 1 }, version: 3, status: "live", pending: 0, tabs: 1 });
+  stream.event({ type: "change", from: 3, version: 4, set: { n: 1 }, delete: [] }, `${ID}:4`);
+  await idle();
+  assert.deepEqual({ ...s.getSnapshot() }, { data: { n: 1 }, version: 4, status: "live", pending: 0, tabs: 1 });
+
+  // With the next connection one socket is tried; while that is silent too, the stream is back.
+  stream.cut();
+  await idle();
+  await wait();
+  assert.equal(net.sockets.length, 3);
+  net.socket.hangUp(1006);
+  await wait();
+  const again = http.next("/session/events").stream();
+  again.event({ type: "change", from: 4, version: 4, set: {}, delete: [] }, `${ID}:4`);
+  await idle();
+  assert.equal(s.getSnapshot().status, "live");
+  again.cut();
+  await idle();
+  await wait();
+  net.socket.tell({ type: "change", from: 4, version: 4, set: {}, delete: [] });
+  assert.deepEqual([net.sockets.length, s.getSnapshot().status], [4, "live"]);
+  net.socket.hangUp(1006);
+  mock.timers.tick(20_000);
+  await idle();
+  assert.equal(net.sockets.length, 5); // at once, as ever
+  assert.equal(http.next("/session"), undefined);
+});
+
+test("a server that is down is no blocked WebSocket", async () => {
+  const { net, http, session, wait } = blocked();
+  await session();
+  net.socket.hangUp(1006);
+  for (let i = 0; i < 5; i++) {
+    mock.timers.tick(20_000);
+    await idle();
+    http.next("/session").fail();
+    await idle();
+  }
+  assert.equal(net.sockets.length, 1);
+  await wait();
+  assert.equal(net.sockets.length, 2);
+  net.socket.tell(sessionFrame({ version: 3 }));
+  assert.equal(s.getSnapshot().status, "live");
+});
+
+test("a socket that is told why it may not stay is not silent", async () => {
+  const { net, http, session, wait } = blocked();
+  await session();
+  for (let i = 0; i < 5; i++) {
+    net.socket.hangUp(4229, { code: "too_many_tabs" });
+    await wait();
+  }
+  assert.equal(net.sockets.length, 6);
+  assert.equal(http.next("/session/events"), undefined);
 });

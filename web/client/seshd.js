@@ -3,13 +3,13 @@
 const MAX_IN_FLIGHT = 64; // the server remembers 64 ids back
 const MAX_OFFLINE = 100;
 
-// Frozen: snapshots share values with the confirmed state.
+// Snapshots share values with the confirmed state.
 const freeze = Object.freeze;
 const parse = (text) => JSON.parse(text, (_, value) => freeze(value));
 const fail = (code, message = code, more) => Object.assign(new Error(message), more, { code });
 const isObject = (v) => v && typeof v == "object" && !Array.isArray(v);
 
-// RFC 7396. Maps, so that no key meets Object.prototype.
+// RFC 7396. Maps: no key meets Object.prototype.
 const mergePatch = (target, patch) => {
   if (!isObject(patch)) return patch;
   const out = new Map(isObject(target) ? Object.entries(target) : []);
@@ -30,10 +30,9 @@ const edit = (data, mutation) => {
 };
 
 // randomUUID is missing on plain HTTP.
-const digit = () => (crypto.getRandomValues(new Uint8Array(1))[0] & 15).toString(16);
-const uuid = () => "xxxxxxxx-xxxx-4xxx-axxx-xxxxxxxxxxxx".replace(/x/g, digit);
+const digit = () => (crypto.getRandomValues(new Uint8Array(1))[0] % 16).toString(16);
 
-// Tabs opened at once begin one session, and wait for no tab that hangs.
+// Tabs opened at once begin one session.
 const locked = async (fn) => {
   let result;
   const once = () => (result ??= fn());
@@ -44,10 +43,10 @@ const locked = async (fn) => {
 };
 
 export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = globalThis.fetch } = {}) => {
-  const client = uuid();
+  const client = "xxxxxxxx-xxxx-4xxx-axxx-xxxxxxxxxxxx".replace(/x/g, digit);
   const listeners = {};
-  const pending = []; // unanswered: those sent on this connection, those to send again, new ones
-  let sent = 0; // how many are of the first kind
+  const pending = []; // unanswered: sent on this connection, to be sent again, new
+  let sent = 0; // of pending
   let lastId = 0;
   let done = []; // answered, not yet in base
   let told = { version: 0, data: freeze({}) }; // by the server, last
@@ -56,7 +55,7 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
   let status, tabs = 0, snapshot = {}, socket, timer, bye;
   let attempt = 0;
   let turn = 0; // outdates older attempts
-  let ask = true;
+  let ask = 1; // for the session first; counts sockets that said nothing
   let updates = Promise.resolve();
   let isReady, notReady;
   const ready = new Promise((...fns) => ([isReady, notReady] = fns));
@@ -68,16 +67,16 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
     return () => listeners[type].delete(call);
   };
   const emit = (type, x) => {
-    for (const fn of [...(listeners[type] ?? [])])
+    [...(listeners[type] ?? [])].forEach((fn) => {
       try {
         fn(x);
       } catch (e) {
         Promise.reject(e); // to the console, not to us
       }
+    });
   };
 
-  // A change may hold writes of ours whose ok comes later: with them on top, an incr would show twice. So it
-  // waits for the answers to all sent before it came, a round trip at most.
+  // A change may hold writes of ours whose ok comes later: it waits for that, else an incr would show twice.
   const show = () => {
     const news = [];
     while (held[0] && !(pending[0]?.id <= held[0].sent)) {
@@ -94,12 +93,13 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
     news.forEach((frame) => emit("change", frame));
   };
   const become = (next) => {
-    if (status == next) return;
-    status = next;
-    show();
-    emit("status", next);
+    if (status != next) {
+      status = next;
+      show();
+      emit("status", next);
+    }
   };
-  const hold = (state, frame) => {
+  const hold = (frame, state = frame) => {
     told = state;
     held.push({ state, frame, sent: lastId });
   };
@@ -115,12 +115,12 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
     if (told.id && told.id != frame.id && told.id != frame.continues) forget();
     for (const p of done) p.version = Math.min(p.version, frame.version); // a store may go back in time
     tabs = frame.tabs;
-    hold(frame, frame);
+    hold(frame);
     isReady();
   };
 
   const pump = () => {
-    // A socket that closes (2, 3) only grumbles.
+    // A closing socket only grumbles.
     while (status == "live" && !(socket.readyState > 1) && sent < pending.length && sent < MAX_IN_FLIGHT) {
       const p = pending[sent++];
       p.id ??= ++lastId;
@@ -135,25 +135,24 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
     const [p] = pending.splice(i, 1);
     sent--;
     if (frame.type == "ok") {
-      // Any held frame may hold a duplicate: they show at once.
+      // Any held frame may hold it: they show at once.
       if (frame.duplicate) held.forEach((h) => (h.sent = lastId));
       p.version = frame.duplicate ? told.version : frame.version;
       done.push(p);
       p.yes({ version: frame.version });
     } else if (frame.code == "not_applied") {
       p.id = undefined;
-      const at = pending.findIndex((q) => !q.id);
-      pending.splice(at < 0 ? pending.length : at, 0, p);
+      pending.splice(pending.filter((q) => q.id).length, 0, p);
     } else p.no(fail(frame.code, frame.message, frame));
   };
 
   const receive = (frame) => {
     clearTimeout(timer);
-    const { type, version } = frame;
+    const { type, from, version } = frame;
     if (type == "session") enter(frame);
     if (type == "change") {
-      if (frame.from != told.version) return socket.send('{"get":true}');
-      if (version > frame.from) hold({ ...told, version, data: edit(told.data, frame) }, frame);
+      if (from != told.version) return socket.send('{"get":true}');
+      if (version > from) hold(frame, { ...told, version, data: edit(told.data, frame) });
     }
     if (type == "tabs") tabs = frame.tabs;
     if (type == "ok" || type == "error") answer(frame);
@@ -179,16 +178,15 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
     if (code == 1009) {
       // A line was over the limit: then the longest was.
       const [p] = pending.slice(0, sent).sort((a, b) => b.text.length - a.text.length);
-      if (p) answer({ id: p.id, code: "too_large" });
+      answer({ id: p?.id, code: "too_large" });
     }
+    if (code == 4002 || code == 4003 || (socket && status != "live")) ask++;
     drop();
     if (code >= 4400 && code < 4500) return stop(bye?.code, bye?.message);
-    if (code == 4002 || code == 4003) ask = true;
     // A new cookie is on its way and soon here.
     if (code >= 4200 && bye?.code != "stale_cookie") attempt = Math.max(attempt, 3);
     timer = setTimeout(connect, Math.random() * Math.min(20e3, 500 * 2 ** attempt++));
     become("offline");
-    show();
   };
 
   const get = async () => {
@@ -205,34 +203,36 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
   };
   const at = (path) => new URL(path, new URL(url, globalThis.location?.href));
   const connect = async () => {
-    const mine = ++turn;
+    drop();
+    const mine = turn;
     become("connecting");
     try {
-      const body = ask && (await locked(get));
+      const body = ask ? await locked(get) : told;
+      // The server answers, no WebSocket gets through.
+      const other = ask > 2 && ask % 2 && globalThis.document && (await import("./seshd-events.js"));
       if (mine != turn) return;
-      if (body) enter({ type: "session", ...body });
-      ask = false;
-      socket = new WebSocket(`${at(`ws?client=${client}&since=${told.id}:${told.version}`)}`.replace("http", "ws"));
+      if (body.id != told.id) enter({ type: "session", ...body });
+      socket = new (other ? other.over(fetch) : WebSocket)(`${at(`ws?client=${client}&since=${told.id}:${told.version}`)}`.replace("http", "ws"));
+      socket.onmessage = (e) => {
+        ask = other ? 2 : 0;
+        receive(parse(e.data));
+      };
+      socket.onclose = (e) => lost(e.code);
+      socket.onerror = () => {}; // else Node's ws throws
+      timer = setTimeout(lost, 1e4);
+      show();
     } catch {
       if (mine == turn) lost();
-      return;
     }
-    socket.onmessage = (e) => receive(parse(e.data));
-    socket.onclose = (e) => lost(e.code);
-    socket.onerror = () => {}; // else Node's ws throws
-    timer = setTimeout(lost, 1e4);
-    show();
   };
 
   const wake = ({ type }) => {
     if (type == "pagehide") {
-      // A socket would keep the page out of the back-forward cache.
+      // For the back-forward cache.
       drop();
       become("offline");
-    } else if (status == "offline") {
-      clearTimeout(timer);
-      connect();
-    } else if (status == "live" && !globalThis.document?.hidden) {
+    } else if (status == "offline") connect();
+    else if (status == "live" && !globalThis.document?.hidden) {
       // Sleep leaves sockets that only look open.
       clearTimeout(timer);
       timer = setTimeout(lost, 2e3);
@@ -243,7 +243,6 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
     ["online", "visibilitychange", "pageshow", "pagehide"].forEach((e) => globalThis[`${verb}EventListener`]?.(e, wake));
 
   const stop = (code = "closed", message) => {
-    if (status == "closed") return;
     drop();
     listen("remove");
     reject(code, message);
@@ -257,8 +256,8 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
       if (status == "closed") throw fail(status);
       if (status != "live" && pending.length >= MAX_OFFLINE) throw fail("queue_full");
       try {
-        const text = JSON.stringify({ ...mutation });
-        Object.assign(p, { yes, no, text, mutation: parse(text) });
+        p.text = JSON.stringify({ ...mutation });
+        Object.assign(p, { yes, no, mutation: parse(p.text) });
       } catch (e) {
         throw fail("bad_request", e.message);
       }

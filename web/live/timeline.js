@@ -37,13 +37,14 @@ let continues; // the one that ours absorbed
 
 function resumed() {
   const how = firstFrame ?? {};
-  const { version } = how;
+  const { version = session.getSnapshot().version } = how;
   if (!joined) return [`Connected to the session at version ${version}.`];
   const seconds = downSince ? ((performance.now() - downSince) / 1000).toFixed(1) : "0";
   if (session.id !== joined) {
     const same = (how.continues ?? continues) === joined;
     return [same ? `Back after ${seconds} s: the session goes on under another name.` : `Back after ${seconds} s, in a new session.`];
   }
+  if (!firstFrame) return [`Back after ${seconds} s, at version ${version}. No WebSocket gets through: this is an event stream.`];
   if (how.type === "session") return [`Back after ${seconds} s, with the whole session at version ${version}.`];
   if (how.from === version) return [`Back after ${seconds} s, resumed at version ${version}: nothing was missed.`];
   return [`Back after ${seconds} s, resumed: one change from version ${how.from} to ${version}.`];

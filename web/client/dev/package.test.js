@@ -10,7 +10,7 @@ import { client, run, tool } from "./tools.js";
 const packed = pack(scratch());
 
 test("the package holds what a user needs, and no test", () => {
-  assert.deepEqual(packed.files, ["LICENSE", "README.md", "package.json", "seshd.d.ts", "seshd.js"]);
+  assert.deepEqual(packed.files, ["LICENSE", "README.md", "package.json", "seshd-events.js", "seshd.d.ts", "seshd.js"]);
 });
 
 test("it can be published, needs nothing else, and runs nothing when it is installed", () => {
