@@ -92,8 +92,9 @@ func converge(t *testing.T, seed uint64) (all outcome) {
 	network := newBadNetwork(t, addr, seed)
 	pages := openPages(t, seed, network.listener.Addr().String(), addr)
 
-	for range random.IntN(3) {
-		if !pages.step(1 + random.IntN(80)) {
+	more := true
+	for kills := random.IntN(3); kills > 0; kills-- {
+		if more = pages.step(1 + random.IntN(80)); !more {
 			break
 		}
 		p.signal(t, syscall.SIGKILL)
@@ -103,7 +104,8 @@ func converge(t *testing.T, seed uint64) (all outcome) {
 		log = p.journal()
 		all.Kills++
 	}
-	for pages.step(1) {
+	for more {
+		more = pages.step(1)
 	}
 	network.beQuiet()
 	fmt.Fprintln(pages.stdin, "quiet")
