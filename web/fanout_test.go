@@ -52,7 +52,7 @@ func fanOut(b *testing.B, tabs int, handler http.Handler) {
 	server := httptest.NewServer(handler)
 	b.Cleanup(server.Close)
 	var told atomic.Int64
-	all := make(chan struct{})
+	all, joined := make(chan struct{}), make(chan struct{})
 	cookie := ""
 	var first net.Conn
 	for range tabs {
@@ -60,11 +60,12 @@ func fanOut(b *testing.B, tabs int, handler http.Handler) {
 		if first == nil {
 			first, cookie = conn, set
 		}
-		go countChanges(reader, func() {
+		go countFrames(reader, func() { joined <- struct{}{} }, func() {
 			if told.Add(1)%int64(tabs) == 0 {
 				all <- struct{}{}
 			}
 		})
+		<-joined // else a write could be in its first frame
 	}
 	text := []byte(`{"incr":{"n":1}}`)
 	write := append([]byte{0x81, 0x80 | byte(len(text)), 0, 0, 0, 0}, text...) // masked by a key of zero
@@ -103,8 +104,8 @@ func dialRaw(b *testing.B, addr, cookie string) (net.Conn, *bufio.Reader, string
 	return conn, reader, cookie
 }
 
-// countChanges reads short frames until the connection ends.
-func countChanges(r *bufio.Reader, change func()) {
+// countFrames reads short frames until the connection ends.
+func countFrames(r *bufio.Reader, session, change func()) {
 	for {
 		head, err := r.Peek(4)
 		if err != nil {
@@ -118,8 +119,11 @@ func countChanges(r *bufio.Reader, change func()) {
 		if err != nil {
 			return
 		}
-		if bytes.Contains(frame[:min(size, 24)], []byte(`"change"`)) {
+		switch kind := frame[:min(size, 24)]; {
+		case bytes.Contains(kind, []byte(`"change"`)):
 			change()
+		case bytes.Contains(kind, []byte(`"session"`)):
+			session()
 		}
 		if _, err := r.Discard(size); err != nil {
 			return
@@ -141,9 +145,11 @@ func (r *bareRoom) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		return
 	}
 	r.mu.Lock()
-	r.tabs = append(r.tabs, conn)
-	r.mu.Unlock()
-	go r.read(conn)
+	defer r.mu.Unlock()
+	if conn.WriteMessage(websocket.TextMessage, []byte(`{"type":"session"}`)) == nil {
+		r.tabs = append(r.tabs, conn)
+		go r.read(conn)
+	}
 }
 
 func (r *bareRoom) read(conn *websocket.Conn) {
