@@ -43,7 +43,6 @@ func newServe(environ []string) *cobra.Command {
 
 // serve runs a server until ctx ends or a signal comes, and tells how it went.
 func serve(ctx context.Context, c config, stdout, stderr io.Writer) error {
-	setMemory()
 	format := c.logFormat.on(stderr)
 	log := newLogger(stderr, format, c.logLevel)
 
@@ -53,6 +52,7 @@ func serve(ctx context.Context, c config, stdout, stderr io.Writer) error {
 	signal.Notify(signals, syscall.SIGTERM, os.Interrupt)
 	defer signal.Stop(signals)
 	go onSignals(ctx, signals, log, stop, func() { os.Exit(1) })
+	go tendMemory(ctx)
 
 	err := serveOn(ctx, c, log, func(public, internal net.Listener) {
 		greeted := isTerminal(stdout)

@@ -243,16 +243,22 @@ func residentMemory(t *testing.T, p *process) float64 {
 	} else {
 		response.Body.Close()
 	}
+	return p.metric(t, "process_resident_memory_bytes") / (1 << 20)
+}
+
+// metric reads a metric that has no labels.
+func (p *process) metric(t *testing.T, name string) float64 {
+	t.Helper()
 	scanner := bufio.NewScanner(strings.NewReader(get(t, http.DefaultClient, "http://"+p.internal+"/metrics")))
 	for scanner.Scan() {
-		if value, ok := strings.CutPrefix(scanner.Text(), "process_resident_memory_bytes "); ok {
-			bytes, err := strconv.ParseFloat(value, 64)
+		if value, ok := strings.CutPrefix(scanner.Text(), name+" "); ok {
+			n, err := strconv.ParseFloat(value, 64)
 			if err != nil {
 				t.Fatal(err)
 			}
-			return bytes / (1 << 20)
+			return n
 		}
 	}
-	t.Fatal("no process_resident_memory_bytes")
+	t.Fatalf("no %s", name)
 	return 0
 }
