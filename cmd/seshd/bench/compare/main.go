@@ -18,6 +18,7 @@ import (
 
 type options struct {
 	runs  int
+	grow  int // of the runs, those that measure growth too
 	each  time.Duration
 	out   string
 	quick bool
@@ -26,6 +27,7 @@ type options struct {
 func main() {
 	var o options
 	flag.IntVar(&o.runs, "runs", 3, "runs, of which the medians are told")
+	flag.IntVar(&o.grow, "grow", 3, "of these, the runs that measure how the cost grows too, which takes twice as long as the rest")
 	flag.DurationVar(&o.each, "for", 10*time.Second, "how long each load is measured")
 	flag.StringVar(&o.out, "out", "", "where BENCH.md and bench.svg go (default: docs; with --quick the system's temporary directory)")
 	flag.BoolVar(&o.quick, "quick", false, "one run of everything in small, to see that it works: its figures are worth nothing")

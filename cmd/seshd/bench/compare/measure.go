@@ -19,6 +19,7 @@ const (
 	mSlow    = "a tab that stops reading"
 	mWrites  = "writes over HTTP"
 	mRestart = "restart"
+	mFsync   = "an append and fsync"
 )
 
 func mIdle(tabs int) string { return fmt.Sprintf("%d idle tabs", tabs) }
@@ -73,7 +74,11 @@ func (l *lab) measure(ctx context.Context) error {
 	each := []string{"--for", l.each.String()}
 	for n := range l.runs {
 		fmt.Fprintf(os.Stderr, "run %d of %d\n", n+1, l.runs)
-		for _, m := range l.shared() {
+		shared := l.shared()
+		if n < l.grow {
+			shared = append(shared, l.growing()...)
+		}
+		for _, m := range shared {
 			for _, server := range m.servers {
 				if server == l.missing {
 					continue
@@ -88,7 +93,10 @@ func (l *lab) measure(ctx context.Context) error {
 			err = l.run(ctx, seshd, mRestart, "restart", "--json", "--sessions", l.scaled(1_000_000, 1000))
 		}
 		if err == nil {
-			err = l.durable(ctx)
+			err = l.fsync(ctx)
+		}
+		if err == nil {
+			err = l.durable(ctx, n < l.grow)
 		}
 		if err != nil {
 			return err
@@ -97,45 +105,55 @@ func (l *lab) measure(ctx context.Context) error {
 	return nil
 }
 
+var (
+	allServers  = []string{seshd, floor, centrifuge}
+	withoutPeer = []string{seshd, floor}
+)
+
 type measurement struct {
 	name    string
 	servers []string
 	args    []string
 }
 
-// shared are the measurements of more servers than seshd. Centrifuge cuts off a tab that stops reading, so there is nothing to compare,
-// and it is not in the plot.
+// shared are the measurements of more servers than seshd. Centrifuge cuts off a tab that stops reading, so there is nothing to compare.
 func (l *lab) shared() []measurement {
 	each := l.each.String()
-	two, three := []string{seshd, floor}, []string{seshd, floor, centrifuge}
-	all := []measurement{
-		{mBoards, three, []string{"boards", "--for", each}},
-		{mPaced, three, []string{"boards", "--rate", "500", "--for", each}},
-		{mHot, three, []string{"hot", "--for", each, "--tabs", l.scaled(1000, 100)}},
-		{mSlow, two, []string{"slow", "--writes", l.scaled(20_000, 200)}},
+	return []measurement{
+		{mBoards, allServers, []string{"boards", "--for", each}},
+		{mPaced, allServers, []string{"boards", "--rate", "500", "--for", each}},
+		{mHot, allServers, []string{"hot", "--for", each, "--tabs", l.scaled(1000, 100)}},
+		{mSlow, withoutPeer, []string{"slow", "--writes", l.scaled(20_000, 200)}},
+		{mIdle(l.idleTabs()), allServers, []string{"idle", "--for", each, "--sessions", strconv.Itoa(l.idleTabs())}},
 	}
+}
+
+// growing are those of the plot and of ever larger sessions.
+func (l *lab) growing() (all []measurement) {
+	each := l.each.String()
 	for _, tabs := range l.roomSizes() {
 		sessions := max(1, l.tabCounts()[0]/tabs)
 		writers := min(50, 10*sessions) // more of one session would be folded into each other's frames
-		all = append(all, measurement{mRoom(tabs), two, []string{"boards", "--for", each,
+		all = append(all, measurement{mRoom(tabs), withoutPeer, []string{"boards", "--for", each,
 			"--tabs", strconv.Itoa(tabs), "--sessions", strconv.Itoa(sessions), "--writers", strconv.Itoa(writers)}})
 	}
 	for _, tabs := range l.tabCounts() {
-		idle := two
-		if tabs == l.idleTabs() {
-			idle = three
+		if tabs != l.idleTabs() {
+			all = append(all, measurement{mIdle(tabs), withoutPeer, []string{"idle", "--for", each, "--sessions", strconv.Itoa(tabs)}})
 		}
-		all = append(all,
-			measurement{mIdle(tabs), idle, []string{"idle", "--for", each, "--sessions", strconv.Itoa(tabs)}},
-			measurement{mLoad(tabs), two, []string{"boards", "--for", each, "--sessions", strconv.Itoa(tabs / 5)}})
+		all = append(all, measurement{mLoad(tabs), withoutPeer, []string{"boards", "--for", each, "--sessions", strconv.Itoa(tabs / 5)}})
 	}
 	return all
 }
 
 // durable runs the benchmark of the store, which has the bare log in it.
-func (l *lab) durable(ctx context.Context) error {
+func (l *lab) durable(ctx context.Context, growing bool) error {
 	fmt.Fprintln(os.Stderr, "         the store and a bare log")
-	cmd := exec.CommandContext(ctx, "go", "test", "./session/pebblestore", "-run", "^$", "-bench", "Durable|Stored", "-benchtime", l.each.String())
+	of := "Durable/" + ofWriters(128) + "$"
+	if growing {
+		of = "Durable|Stored"
+	}
+	cmd := exec.CommandContext(ctx, "go", "test", "./session/pebblestore", "-run", "^$", "-bench", of, "-benchtime", l.each.String())
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {

@@ -31,6 +31,8 @@ func (l *lab) rows() []row {
 		{"p50" + latency, mPaced, "p50_ms", "ms", "one fsync above Centrifuge"},
 		{"p99" + latency, mPaced, "p99_ms", "ms", "one fsync above Centrifuge"},
 		{"p99.9" + latency, mPaced, "p999_ms", "ms", ""},
+		{"an append and fsync, nothing else running: p50", mFsync, "p50_ms", "ms", ""},
+		{"p99", mFsync, "p99_ms", "ms", ""},
 		{"1,000 tabs in one session, 20 writes/s: p99 to the last", mHot, "p99_last_ms", "ms", "at most 1.1 × the floor"},
 		{"tab that stops reading: growth with it", mSlow, "rss_growth_bytes_with", "bytes", "under 8 MiB"},
 		{"growth in as many writes without it", mSlow, "rss_growth_bytes_without", "bytes", ""},
@@ -46,8 +48,8 @@ func (l *lab) rows() []row {
 // report writes docs/BENCH.md.
 func (l *lab) report(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Measured\n\n%s, %s. Medians of %d run(s) with the least and the most, in each of which the servers took turns; %s a load.\n",
-		time.Now().Format(time.DateOnly), machine(), l.runs, l.each)
+	fmt.Fprintf(&b, "# Measured\n\n%s, %s. Medians of %d run(s) with the least and the most, in each of which the servers took turns; %s a load.\n"+
+		"Growth, below, in %d of them.\n", time.Now().Format(time.DateOnly), machine(), l.runs, l.each, min(l.grow, l.runs))
 	if l.quick {
 		b.WriteString("**A trial in small, to see that it works: these figures are worth nothing.**\n")
 	}
