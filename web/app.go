@@ -35,7 +35,7 @@ type Options struct {
 	AllowedOrigins  []string       // other origins whose pages may use the session, scheme included
 	RequireOrigin   bool           // refuse WebSockets without Origin, which come from terminals and not from browsers
 	SameSite        http.SameSite  // of the cookie; 0: Lax
-	Tour            bool           // the four routes of the tour, which write on GET, and the live session view
+	Tour            bool           // the four routes of the tour, which write on GET, the live session view and the shop
 	App             *url.URL       // where what neither seshd nor the Router owns is proxied to, such as http://127.0.0.1:3000; nil: nowhere
 	CloseIdleTabs   bool           // an open tab does not keep its session alive
 	TLS             *tls.Config    // of the public listener of Serve and Run; nil: plain HTTP
@@ -162,6 +162,7 @@ func (a *App) route() {
 	if a.options.Tour {
 		a.tour()
 		a.live()
+		a.shop()
 	}
 }
 

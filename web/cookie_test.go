@@ -150,7 +150,7 @@ func TestNothingIsStoredForWhoWritesNothing(t *testing.T) {
 		b := s.visit()
 		b.enter("")
 		b.events("")
-		for _, path := range []string{"/session", "/session/keys/a", "/session/tabs", "/live", "/nothing", "/seshd.js", "/seshd-events.js", "/ws"} {
+		for _, path := range []string{"/session", "/session/keys/a", "/session/tabs", "/live", "/shop", "/nothing", "/seshd.js", "/seshd-events.js", "/ws"} {
 			b.get(path)
 			b.do("HEAD", path, "")
 		}

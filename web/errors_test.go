@@ -12,7 +12,7 @@ func TestAWrongMethodIs405WithAllow(t *testing.T) {
 	for path, allow := range map[string]string{
 		"/session": "GET, HEAD, POST, PATCH, DELETE", "/session/keys/a": "GET, HEAD, PUT, DELETE", "/session/tabs": "GET, HEAD",
 		"/session/events": "GET", "/session/ticket": "POST", "/ws": "GET", "/seshd.js": "GET, HEAD", "/seshd-events.js": "GET, HEAD",
-		"/": "GET, HEAD", "/cherries": "GET, HEAD", "/live": "GET, HEAD",
+		"/": "GET, HEAD", "/cherries": "GET, HEAD", "/live": "GET, HEAD", "/shop": "GET, HEAD",
 	} {
 		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW"} {
 			if strings.Contains(allow, method) {
@@ -32,7 +32,7 @@ func TestAWrongMethodIs405WithAllow(t *testing.T) {
 
 func TestWhatIsNotThereIs404(t *testing.T) {
 	b := start(t, setup{web: web.Options{Tour: true}}).visit()
-	for _, path := range []string{"/nothing", "/v1/resolve", "/v1/sessions/" + b.id(), "/auth", "/metrics", "/livez", "/readyz", "/debug/pprof/", "/live/nothing", "/ws/x"} {
+	for _, path := range []string{"/nothing", "/v1/resolve", "/v1/sessions/" + b.id(), "/auth", "/metrics", "/livez", "/readyz", "/debug/pprof/", "/live/nothing", "/shop/nothing", "/ws/x"} {
 		b.get(path).problem(404, "not_found")
 	}
 	for _, path := range []string{"/session/", "/session/nothing", "/session/keys", "/session/keys/", "/session/keys/a/b", "/session/keys/../x", "/session/events/x", "/session//keys/a"} {
@@ -47,7 +47,7 @@ func TestThe404PageLinksThePagesThereAre(t *testing.T) {
 	if got := a.header.Get("Content-Type"); got != "text/html; charset=utf-8" {
 		t.Errorf("Content-Type %q", got)
 	}
-	for _, page := range []string{"/live", "/", "/cherries", "/blueberries", "/destroy-session"} {
+	for _, page := range []string{"/live", "/shop", "/", "/cherries", "/blueberries", "/destroy-session"} {
 		if !strings.Contains(a.body, `href="`+page+`"`) {
 			t.Errorf("%s is not linked", page)
 		}

@@ -19,7 +19,7 @@ func (a *App) notFound(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "<!doctype html><html lang=en><title>Not found</title><h1>There is nothing at %s</h1>\n", html.EscapeString(r.URL.Path))
 	pages := []string{"/session", "/session/tabs", "/seshd.js"}
 	if a.options.Tour {
-		pages = append([]string{"/live", "/", "/cherries", "/blueberries", "/destroy-session"}, pages...)
+		pages = append([]string{"/live", "/shop", "/", "/cherries", "/blueberries", "/destroy-session"}, pages...)
 	}
 	fmt.Fprintln(w, "<p>What there is:<ul>")
 	for _, page := range pages {

@@ -94,14 +94,14 @@ func TestTheTourWritesNothingForAPrefetchOrHead(t *testing.T) {
 
 func TestTheTourIsThereOnlyWhereItIsOn(t *testing.T) {
 	b := start(t, setup{}).visit()
-	for _, path := range []string{"/", "/cherries", "/blueberries", "/destroy-session", "/live", "/live/live.js"} {
+	for _, path := range []string{"/", "/cherries", "/blueberries", "/destroy-session", "/live", "/live/live.js", "/shop"} {
 		b.get(path).problem(404, "not_found")
 	}
 }
 
-func TestTheLiveViewLoadsFromHereAndNowhereElse(t *testing.T) {
+func TestThePagesLoadFromHereAndNowhereElse(t *testing.T) {
 	b := start(t, touring).browser()
-	for path, kind := range map[string]string{"/live": "text/html; charset=utf-8", "/live/live.js": "text/javascript; charset=utf-8", "/live/live.css": "text/css; charset=utf-8"} {
+	for path, kind := range map[string]string{"/live": "text/html; charset=utf-8", "/shop": "text/html; charset=utf-8", "/live/live.js": "text/javascript; charset=utf-8", "/live/live.css": "text/css; charset=utf-8"} {
 		a := b.get(path).want(200)
 		same(t, a.header.Get("Content-Type"), kind)
 		policy := a.header.Get("Content-Security-Policy")
@@ -113,5 +113,13 @@ func TestTheLiveViewLoadsFromHereAndNowhereElse(t *testing.T) {
 		if strings.Contains(policy, "unsafe") || a.header.Get("Set-Cookie") != "" {
 			t.Errorf("%s: %v", path, a.header)
 		}
+	}
+}
+
+// The shop is there to be read: all of it in one file, and not long.
+func TestTheShopIsReadInOneGo(t *testing.T) {
+	const most = 150
+	if lines := strings.Count(start(t, touring).browser().get("/shop").want(200).body, "\n"); lines > most {
+		t.Errorf("the shop has %d lines, %d are allowed", lines, most)
 	}
 }

@@ -10,6 +10,7 @@ import (
 
 // tourPages are what a newcomer opens next, in the order that tells the story.
 var tourPages = []struct{ path, does string }{
+	{"/shop", "one cart in every tab"},
 	{"/", "says hello"},
 	{"/cherries", "picks a fruit"},
 	{"/blueberries", "picks another"},

@@ -38,7 +38,7 @@ func openShop(t *testing.T) *shop {
 	routes := http.NewServeMux()
 	routes.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, shopPage) })
 	routes.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
-		s.relay(t, w, r, "login", map[string]any{"user": r.FormValue("user"), "shared": true, "combine": map[string]string{"cart": "sum"}})
+		s.relay(t, w, r, "login", map[string]any{"user": r.FormValue("user"), "shared": true, "combine": map[string]string{"cart": "sum", "cart.cherries": "sum"}})
 	})
 	routes.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) { s.relay(t, w, r, "logout", map[string]any{}) })
 	s.Server = httptest.NewServer(routes)
@@ -66,9 +66,9 @@ func (s *shop) relay(t *testing.T, w http.ResponseWriter, r *http.Request, verb 
 }
 
 // serveShop starts seshd in front of the shop.
-func serveShop(t *testing.T) (*shop, *process, string) {
+func serveShop(t *testing.T, flags ...string) (*shop, *process, string) {
 	s, data := openShop(t), t.TempDir()
-	p := start(t, data, "--app", s.URL)
+	p := start(t, data, append(flags, "--app", s.URL)...)
 	key, err := os.ReadFile(filepath.Join(data, "api-key"))
 	if err != nil {
 		t.Fatal(err)

@@ -157,7 +157,7 @@ func TestSecurity13NoOtherSiteWrites(t *testing.T) {
 	}
 	before := api.resolve(b)
 	for _, path := range []string{
-		"/", "/cherries", "/blueberries", "/destroy-session", "/live", "/session", "/session/tabs", "/session/keys/fruit", "/seshd.js", "/seshd-events.js", "/ws",
+		"/", "/cherries", "/blueberries", "/destroy-session", "/live", "/shop", "/session", "/session/tabs", "/session/keys/fruit", "/seshd.js", "/seshd-events.js", "/ws",
 		"/session?_method=DELETE", "/session/ticket", "/session?set=1",
 	} {
 		for _, method := range []string{"GET", "HEAD"} {
