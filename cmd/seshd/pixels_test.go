@@ -21,39 +21,41 @@ const noteClicks = `(() => {
 // notePixels keeps when each new count of cherries was in the page, when the frame with it was begun, and when that was shown.
 // The last is said of an element that is new in the same frame (Element Timing), and so of the frame.
 const notePixels = `(() => {
-	window.seen = new Map();
+	window.seen = new Map(); // by the count
+	window.frame = (n) => {
+		if (!seen.has(n)) {
+			const frame = {};
+			frame.painted = new Promise((yes) => (frame.paint = yes));
+			seen.set(n, frame);
+		}
+		return seen.get(n);
+	};
 	const now = () => performance.timeOrigin + performance.now();
 	new MutationObserver(() => {
 		const n = document.querySelector("#lines [data-fruit=cherries] b").textContent;
-		if (seen.has(n)) return;
-		const frame = { shown: now() };
-		seen.set(n, frame);
+		if (frame(n).shown) return;
+		frame(n).shown = now();
 		const mark = Object.assign(document.createElement("p"), { textContent: n });
 		mark.setAttribute("elementtiming", n);
 		document.querySelector(".hello").replaceChildren(mark);
-		requestAnimationFrame(() => (frame.begun = now()));
+		requestAnimationFrame(() => (frame(n).begun = now()));
 	}).observe(document.querySelector("#lines"), { subtree: true, childList: true });
 	new PerformanceObserver((list) => {
-		for (const entry of list.getEntries()) {
-			const frame = seen.get(entry.identifier);
-			frame.pixels = performance.timeOrigin + entry.renderTime;
-			frame.done?.();
+		for (const { identifier, renderTime } of list.getEntries()) {
+			frame(identifier).pixels = performance.timeOrigin + renderTime;
+			frame(identifier).paint();
 		}
 	}).observe({ type: "element" });
 	return true;
 })()`
 
-// painted waits until a count is on the screen, and then for a part of a frame or several, so that clicks fall anywhere in one.
-const painted = `(async () => {
-	while (!seen.has("%d")) await new Promise((yes) => setTimeout(yes, 1));
-	const frame = seen.get("%[1]d");
-	if (!frame.pixels) await new Promise((yes) => (frame.done = yes));
-	await new Promise((yes) => setTimeout(yes, Math.random() * 50));
-	return true;
-})()`
+// painted waits until a count is on the screen, and then for a part of a frame or for several, so that the next click may come
+// at any time of one.
+const painted = `frame("%d").painted.then(() => new Promise((yes) => setTimeout(() => yes(true), Math.random() * 50)))`
 
 // TestFromAClickToPixels clicks in one window, and waits each time until another one shows it. -v prints how long that took, from
-// the mouse of one to the screen of the other, every write on disk before it is told.
+// the mouse of one to the screen of the other, every write on disk before it is told. Both windows are of one browser: their
+// performance.timeOrigin + performance.now() is one clock.
 func TestFromAClickToPixels(t *testing.T) {
 	p := start(t, t.TempDir())
 	tabs := openShopPages(t, startChromium(t), "http://"+p.addr+"/shop", 2)
@@ -79,7 +81,7 @@ func TestFromAClickToPixels(t *testing.T) {
 
 	clicked := evaluate[[]float64](t, tabs[0], `clicked`)
 	type frame struct{ Shown, Begun, Pixels float64 }
-	frames := evaluate[map[string]frame](t, tabs[1], `Object.fromEntries(seen)`)
+	frames := evaluate[map[string]frame](t, tabs[1], `Object.fromEntries([...seen].map(([n, { shown, begun, pixels }]) => [n, { shown, begun, pixels }]))`)
 	if len(clicked) != pixelClicks || len(frames) != pixelClicks {
 		t.Fatalf("%d clicks made %d frames", len(clicked), len(frames))
 	}
