@@ -193,7 +193,10 @@ func (p *place) ask(ctx context.Context, method, path, key string, body io.Reade
 	defer response.Body.Close()
 	var problem struct{ Detail string }
 	_ = json.NewDecoder(io.LimitReader(response.Body, maxProblem)).Decode(&problem)
-	return nil, fmt.Errorf("%s answered %s: %s", request.URL, response.Status, cmp.Or(problem.Detail, "is it the internal listener of a seshd?"))
+	if response.StatusCode == http.StatusNotFound {
+		problem.Detail = "is this the internal listener of a seshd?"
+	}
+	return nil, fmt.Errorf("%s answered %s: %s", request.URL, response.Status, cmp.Or(problem.Detail, "it does not say why"))
 }
 
 // maxProblem is more than a server has to say about what is wrong.
