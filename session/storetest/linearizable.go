@@ -33,7 +33,7 @@ const (
 	linearSessions = 2
 	linearEach     = 60 // what each client asks for
 	linearFaults   = 3
-	linearCheck    = time.Minute
+	linearCheck    = 10 * time.Second
 )
 
 // Linearizable has clients of several nodes write and read a few sessions through session.Manager, while faults happen, and

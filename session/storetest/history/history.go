@@ -108,11 +108,10 @@ func (h *History) Check(timeout time.Duration) error {
 		DescribeOperation: describe,
 		DescribeState:     func(s any) string { return fmt.Sprintf("%d %v", s.(state).version, s.(state).data) },
 	}
-	result := porcupine.CheckOperationsTimeout(model, operations, timeout)
+	result, info := porcupine.CheckOperationsVerbose(model, operations, timeout)
 	if result == porcupine.Ok {
 		return nil
 	}
-	_, info := porcupine.CheckOperationsVerbose(model, operations, timeout)
 	page, err := os.CreateTemp("", "seshd-history-*.html")
 	if err == nil {
 		err = porcupine.Visualize(model, info, page)
