@@ -3,6 +3,7 @@ package storetest
 import (
 	"context"
 	"os"
+	"reflect"
 	"regexp"
 	"sync"
 	"testing"
@@ -31,7 +32,7 @@ func (b *broken) Update(u session.Update) {
 		next, err := asked(current)
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		if b.write == nil || b.happened || err != nil || current == nil || next.State.Version < 5 || next.State == current.State {
+		if b.write == nil || b.happened || err != nil || current == nil || current.ID != (session.ID{1}) || next.State.Version < 5 || next.State == current.State {
 			return next, err
 		}
 		return b.write(b, asked, current, next), nil
@@ -75,19 +76,26 @@ func reorders(b *broken, asked change, current, next *session.Record) *session.R
 		b.held = asked
 		return current
 	}
+	held := b.held
+	b.held = nil
+	first, err := held(current)
+	if err != nil {
+		return next
+	}
 	second, err := asked(current)
 	if err != nil {
-		return current
+		return first
 	}
-	both, err := b.held(second)
-	if err != nil {
-		return second
+	swapped, err := held(second)
+	right, bad := asked(first) // the last, so that this is the answer
+	if err != nil || bad != nil {
+		return first
 	}
-	if first, err := b.held(current); err == nil {
-		_, _ = asked(first)
+	b.happened = swapped.State.Version == right.State.Version && !reflect.DeepEqual(content(swapped.State), content(right.State))
+	if !b.happened {
+		return right
 	}
-	b.happened = true
-	return both
+	return swapped
 }
 
 // A store that breaks its promise once, among hundreds of writes and reads, is found out; one that keeps it is not.
