@@ -147,6 +147,14 @@ func (m *Manager) Secret(name string) (string, error) {
 	return "", fmt.Errorf("this store keeps no secrets: %s must be given", name)
 }
 
+// Export gives fn all that another store needs to go on from here, as Store.Export has it.
+func (m *Manager) Export(ctx context.Context, fn func(Saved) error) error {
+	return m.store.Export(ctx, fn)
+}
+
+// Import puts in what another store had, as Store.Import has it.
+func (m *Manager) Import(ctx context.Context, s Saved) (Fate, error) { return m.store.Import(ctx, s) }
+
 // Lifetime is the absolute life of a token.
 func (m *Manager) Lifetime() time.Duration { return m.options.Lifetime }
 

@@ -13,6 +13,9 @@ const (
 	LoggedOut Cause = "logged_out"
 	Destroyed Cause = "destroyed"
 	Expired   Cause = "expired"
+
+	// Imported is a session that comes from another store, or a newer copy of it. The story tells it as what it was over there.
+	Imported Cause = "imported"
 )
 
 // replaces says whether the devices that went had others put in their place.
@@ -84,10 +87,8 @@ func (s Step) Tokens(now time.Time) map[TokenKey]TokenRecord {
 			tokens[d.Key] = TokenRecord{ID: s.Handle.ID, Ends: d.Ends}
 		}
 	}
-	if s.After != nil {
-		if d := s.arrived(); d.ID != (DeviceID{}) {
-			tokens[d.Key] = TokenRecord{ID: s.After.ID, Ends: d.Ends}
-		}
+	for _, d := range s.arrivals() {
+		tokens[d.Key] = TokenRecord{ID: s.After.ID, Ends: d.Ends}
 	}
 	return tokens
 }
@@ -145,6 +146,8 @@ func (s Step) Lives(now time.Time) (lives []Life) {
 		tell(s.Cause, DeviceID{})
 	case s.Cause.replaces() && !left:
 		tell(s.Cause, s.arrived().ID)
+	case s.Cause == Imported && life.User != "" && (s.Before == nil || s.Before.User != life.User):
+		tell(LoggedIn, s.arrived().ID)
 	}
 	if s.After == nil || s.Before == nil {
 		return lives
@@ -167,12 +170,22 @@ func (s Step) user() (user string) {
 	return user
 }
 
-// arrived is the device that was not listed before.
-func (s Step) arrived() Device {
+// arrived is the device that was not listed before; the first of them, where several are imported.
+func (s Step) arrived() (first Device) {
+	if all := s.arrivals(); len(all) > 0 {
+		first = all[0]
+	}
+	return first
+}
+
+func (s Step) arrivals() (arrived []Device) {
+	if s.After == nil {
+		return nil
+	}
 	for _, d := range s.After.Devices {
 		if s.Before == nil || s.Before.device(d.ID) < 0 {
-			return d
+			arrived = append(arrived, d)
 		}
 	}
-	return Device{}
+	return arrived
 }

@@ -68,6 +68,15 @@ type Store interface {
 	PutTicket(ctx context.Context, key TicketKey, t Ticket) error
 	TakeTicket(ctx context.Context, key TicketKey) (Ticket, bool, error)
 
+	// Export gives fn what another store needs to go on from here: each session that has not timed out, as one commit left it, and
+	// each token to its end that no such session lists. Tokens come before all sessions, so that a device that is replaced meanwhile is
+	// missing at worst, and never dead beside its successor. What a store can show as of one moment it does. Writes go on. fn may
+	// keep what it gets; its error ends the export.
+	Export(ctx context.Context, fn func(Saved) error) error
+
+	// Import puts in what another store had, as Saved.Enter has it, in a commit of its own. The feed is told.
+	Import(ctx context.Context, s Saved) (Fate, error)
+
 	// Sweep removes what is past its time: sessions, with an Event each, tokens and tickets.
 	Sweep(ctx context.Context, now time.Time) error
 

@@ -28,6 +28,8 @@ func (a *App) serverAPI() *mux.Router {
 	handle("/v1/users/{user}/sessions", a.listUser, "GET", "HEAD")
 	handle("/v1/users/{user}/sessions", a.endUser, "DELETE")
 	handle("/v1/events", a.story, "GET")
+	handle("/v1/export", a.exportSessions, "GET")
+	handle("/v1/import", a.importSessions, "POST")
 	handle("/v1/openapi.json", a.describeAPI, "GET", "HEAD")
 	return routes
 }

@@ -60,6 +60,7 @@ func TestEveryAnswerOfTheAPIIsAsDescribed(t *testing.T) {
 
 	cookie := func(v *browser) []string { return []string{"Cookie", v.cookie()} }
 	large := `"` + strings.Repeat("x", 5000) + `"`
+	lines, empty := []string{"Content-Type", "application/x-ndjson"}, `{"seshd":"export","format":1}`+"\n"+`{"end":{"sessions":0,"tokens":0}}`+"\n"
 	for _, step := range []struct {
 		method, path, body string
 		headers            []string
@@ -129,6 +130,10 @@ func TestEveryAnswerOfTheAPIIsAsDescribed(t *testing.T) {
 		{"DELETE", "/v1/users/%0a/sessions", "", nil, 400, "bad_request"},
 		{"DELETE", "/v1/users/two/sessions", "", nil, 204, ""},
 		{"GET", "/v1/events", "", []string{"Last-Event-ID", "x"}, 400, "bad_request"},
+		{"GET", "/v1/export", "", nil, 200, ""},
+		{"POST", "/v1/import", empty, lines, 200, ""},
+		{"POST", "/v1/import", "", lines, 400, "bad_request"},
+		{"POST", "/v1/import", empty, nil, 415, "unsupported_media_type"},
 		{"GET", "/v1/openapi.json", "", nil, 200, ""},
 		{"GET", "/auth", "", cookie(user), 200, ""},
 		{"GET", "/auth", "", nil, 200, ""},

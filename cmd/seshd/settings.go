@@ -56,6 +56,8 @@ type setting struct {
 // The settings that code names beside their row.
 const (
 	internalAddrSetting = "internal-addr"
+	dataSetting         = "data"
+	apiKeySetting       = "api-key"
 	tlsCertSetting      = "tls-cert"
 	tlsKeySetting       = "tls-key"
 	tourSetting         = "tour"
@@ -64,9 +66,9 @@ const (
 var settings = []setting{
 	{name: "addr", def: ":8000", usage: "public listener", of: func(c *config) value { return &c.addr }},
 	{name: internalAddrSetting, def: "127.0.0.1:8001", usage: "listener for the server API, health, metrics, pprof and the question of proxies (/auth); empty: off", of: func(c *config) value { return &c.internalAddr }},
-	{name: "data", def: "./data", usage: "where sessions and generated keys are kept", of: func(c *config) value { return &c.data }},
+	{name: dataSetting, def: "./data", usage: "where sessions and generated keys are kept", of: func(c *config) value { return &c.data }},
 	{name: "secret-key", usage: "cookie keys, newest first, at least 32 bytes each (default: one generated into --data)", secret: true, of: func(c *config) value { return &c.secretKeys }},
-	{name: "api-key", usage: "keys of the server API (default: one generated into --data)", secret: true, of: func(c *config) value { return &c.apiKeys }},
+	{name: apiKeySetting, usage: "keys of the server API (default: one generated into --data)", secret: true, of: func(c *config) value { return &c.apiKeys }},
 	{name: "lifetime", def: "30d", usage: "how long a session lives at most", of: func(c *config) value { return &c.lifetime }},
 	{name: "idle-timeout", def: "24h", usage: "how long a session lives without activity", of: func(c *config) value { return &c.idleTimeout }},
 	{name: "open-tab-keeps-alive", def: "true", usage: "an open tab counts as activity", of: func(c *config) value { return &c.openTabKeepsAlive }},

@@ -64,7 +64,8 @@ type Store struct {
 
 	visible sync.RWMutex // held by readers, and by the committer to change what they see
 	hidden  []*tx        // applied, oldest first, and not synced yet: readers see what was before them
-	shut    bool         // the database is closed
+	shut    bool         // the database is closed, or waits for the exports to end
+	exports sync.WaitGroup
 	cache   *cache
 	oldest  uint64 // the first line of the story that was not forgotten
 	newest  uint64 // the last one that readers may see
@@ -125,6 +126,7 @@ func Open(dir string, o Options) (*Store, error) {
 		s.visible.Lock()
 		s.shut = true
 		s.visible.Unlock()
+		s.exports.Wait()                                                       // they hold the database, and end at their next line
 		s.failed = errors.Join(s.failed, db.Flush(), db.Close(), lock.Close()) // flushed, so that the next start replays nothing
 	}()
 	return s, nil

@@ -253,10 +253,7 @@ func (t *tx) read(step session.Step, now time.Time) error {
 
 func (t *tx) stage(step session.Step, now time.Time) {
 	id := step.Handle.ID
-	for key, token := range step.Tokens(now) {
-		t.values[tokenKey(key)].next = appendToken(nil, token)
-		t.arm(tokenKey(key), token.Ends)
-	}
+	t.putTokens(step.Tokens(now))
 	if user, listed, unlisted := step.User(); listed || unlisted {
 		list := t.values[userKey(user)]
 		ids, _ := decodeIDs(list.next) // as read found it
@@ -274,6 +271,14 @@ func (t *tx) stage(step session.Step, now time.Time) {
 	}
 	t.records[id].next = step.After
 	t.lives = append(t.lives, step.Lives(now)...)
+}
+
+// putTokens stages token records whose values were read before.
+func (t *tx) putTokens(tokens map[session.TokenKey]session.TokenRecord) {
+	for key, token := range tokens {
+		t.values[tokenKey(key)].next = appendToken(nil, token)
+		t.arm(tokenKey(key), token.Ends)
+	}
 }
 
 // empty says whether there is nothing to write.

@@ -15,7 +15,7 @@ import (
 	"github.com/seshd/seshd/session"
 )
 
-// Run runs the suite. open opens a fresh store; reopen closes the store that was opened
+// Run runs the suite. open opens a fresh store, each time another one; reopen closes the store that was opened
 // last and opens the same data again. Both close what they opened when the test ends.
 func Run(t *testing.T, open func(t *testing.T) (store session.Store, reopen func() session.Store)) {
 	for name, test := range map[string]func(*suite){
@@ -47,9 +47,16 @@ func Run(t *testing.T, open func(t *testing.T) (store session.Store, reopen func
 		"StoryTellsLives":               storyTellsLives,
 		"StoryOfAnotherStore":           storyOfAnotherStore,
 		"StoryHasNoHoles":               storyHasNoHoles,
+		"ExportHasWhatIsAlive":          exportHasWhatIsAlive,
+		"ExportEndsAtAnError":           exportEndsAtAnError,
+		"ExportWhileWriting":            exportWhileWriting,
+		"ImportBringsAll":               importBringsAll,
+		"ImportKeepsWhatIsNewer":        importKeepsWhatIsNewer,
+		"ImportNeverBringsBack":         importNeverBringsBack,
+		"ImportPutsDevicesOut":          importPutsDevicesOut,
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := &suite{T: t}
+			s := &suite{T: t, open: open}
 			s.store, s.reopen = open(t)
 			s.listen()
 			test(s)
@@ -61,6 +68,7 @@ type suite struct {
 	*testing.T
 	store  session.Store
 	reopen func() session.Store
+	open   func(t *testing.T) (store session.Store, reopen func() session.Store)
 
 	mu   sync.Mutex
 	told []session.Event
