@@ -166,13 +166,22 @@ func TestTabsSeeEachChange(t *testing.T) {
 	}
 	a.tab.Leave()
 	b.until("one tab", func(*Bye) bool { return b.tabs == 1 })
-	if h.Tabs(handle.ID) != 1 || len(h.List(handle.ID)) != 1 {
+	if h.Tabs(context.Background(), handle.ID) != 1 || len(listed(t, h, handle.ID)) != 1 {
 		t.Error("the hub counts another number of tabs")
 	}
 	b.tab.Leave()
 	if h.Rooms() != 0 {
 		t.Errorf("%d rooms without tabs", h.Rooms())
 	}
+}
+
+func listed(t *testing.T, h *Hub, id session.ID) []Info {
+	t.Helper()
+	infos, err := h.List(context.Background(), id)
+	if err != nil {
+		t.Fatalf("List: %v", err)
+	}
+	return infos
 }
 
 // TestSlowTabGetsOneFold: a tab that reads late gets everything at once, without saying who did it.

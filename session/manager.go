@@ -147,6 +147,12 @@ func (m *Manager) Secret(name string) (string, error) {
 	return "", fmt.Errorf("this store keeps no secrets: %s must be given", name)
 }
 
+// Shared is the store, if several servers use it; else nil.
+func (m *Manager) Shared() Shared {
+	shared, _ := m.store.(Shared)
+	return shared
+}
+
 // Lifetime is the absolute life of a token.
 func (m *Manager) Lifetime() time.Duration { return m.options.Lifetime }
 
