@@ -229,13 +229,17 @@ func TestEndsUnheard(t *testing.T) {
 			return err
 		}, "rotated", false},
 	}
-	notice := map[string]func(*node, session.ID){
-		"reconnected": func(n *node, _ session.ID) { n.heal(false) },
-		"gone back":   func(n *node, _ session.ID) { n.heal(true) },
-		"compared":    func(n *node, _ session.ID) { <-time.After(2*comparePeriod + 2*compareStep) },
+	notice := map[string]func(*testing.T, *node, visitor){
+		"reconnected":  func(_ *testing.T, n *node, _ visitor) { n.heal(false) },
+		"gone back":    func(_ *testing.T, n *node, _ visitor) { n.heal(true) },
+		"compared":     func(*testing.T, *node, visitor) { <-time.After(2*comparePeriod + 2*compareStep) },
+		"later commit": func(t *testing.T, _ *node, v visitor) { set(t, v.m, v.laptop, "later", "1") },
 	}
 	for name, end := range ends {
 		for how, notice := range notice {
+			if end.all && how == "later commit" {
+				continue // there is none
+			}
 			t.Run(name+"/"+how, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					c := startCluster(t, 2, session.Options{}, Options{})
@@ -256,8 +260,15 @@ func TestEndsUnheard(t *testing.T) {
 						set(t, a.manager, v.laptop, "secret", "1")
 					}
 					b.lose()
-					notice(b, v.phone.ID)
+					begun := time.Now()
+					notice(t, b, v)
 					out.untilBye(end.code)
+					if how == "later commit" && time.Since(begun) > time.Second {
+						t.Errorf("closed after %v, by comparing", time.Since(begun))
+					}
+					if b.hub.wentBack.Load() != (how == "gone back") {
+						t.Error("the end of a session or a device is no sign that the store went back in time")
+					}
 					out.wantUntold("secret")
 					if end.all {
 						stays.untilBye(end.code)
@@ -372,6 +383,26 @@ func TestStoreWentBack(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestLoadFromBeforeTheStoreWentBack: what a join loaded counts for nothing once the store has gone back, though no version says so.
+func TestLoadFromBeforeTheStoreWentBack(t *testing.T) {
+	c := startCluster(t, 1, session.Options{}, Options{})
+	n := c.nodes[0]
+	_, handle := n.manager.Begin()
+	set(t, n.manager, handle, "n", `"lost"`)
+	record, err := n.manager.Load(context.Background(), handle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	then := *record
+	then.State = &session.State{Version: 1, Entries: []session.Entry{{Key: "n", Value: json.RawMessage(`"other"`), Version: 1}}}
+	n.loaded = func() {
+		n.locked(func() { n.goesBack = &then })
+		n.heal(true)
+	}
+	r := join(t, n.hub, handle, nil)
+	r.until("the other", func(*Bye) bool { return string(r.data["n"]) == `"other"` })
 }
 
 // TestCommitBeforeTheNewLook: a commit of the store that went back comes before the room has looked, and counts as it is.
