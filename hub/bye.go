@@ -2,6 +2,7 @@ package hub
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/seshd/seshd/session"
 )
@@ -30,14 +31,32 @@ var (
 	destroyed = &Bye{Code: string(session.Destroyed), Message: "the session was ended: a new one begins"}
 )
 
+func rotated(into session.ID) *Bye {
+	return &Bye{Code: string(session.Rotated), Message: "the cookie was replaced: connect again with the new one", Into: into}
+}
+
 // byeOf tells the tabs of a device that a commit has put out.
 func byeOf(e session.Event, device session.DeviceID) *Bye {
 	switch {
 	case device == e.Replaced:
-		return &Bye{Code: string(session.Rotated), Message: "the cookie was replaced: connect again with the new one", Into: e.Into}
+		return rotated(e.Into)
 	case e.Record == nil && e.Cause == session.Expired:
 		return expired
 	case e.Record == nil && e.Cause == session.Destroyed:
+		return destroyed
+	}
+	return LoggedOut
+}
+
+// byeSeen tells the tabs of a device why, as far as the store shows it after the event was missed: by the refusal of a load, and
+// the newest record that was known, nil where nothing was ever written. ended says that the session is no more.
+func byeSeen(h session.Handle, refusal error, known *session.Record, ended bool, now time.Time) *Bye {
+	switch {
+	case session.CodeOf(refusal) == session.StaleCookie:
+		return rotated(session.ID{})
+	case !now.Before(h.Ends) || known != nil && !known.Alive(now):
+		return expired
+	case ended:
 		return destroyed
 	}
 	return LoggedOut

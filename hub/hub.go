@@ -3,6 +3,7 @@ package hub
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/seshd/seshd/session"
@@ -17,9 +18,15 @@ type Options struct {
 // Hub has the rooms of one server. It may be used concurrently.
 type Hub struct {
 	manager *session.Manager
+	shared  session.Shared // nil: the store is this server's alone
 	options Options
+	ctx     context.Context // of the hub's own work, until Close
 	stop    context.CancelFunc
 	tended  sync.WaitGroup
+	counted counted
+	behind  behind
+	// wentBack is set once the store may have gone back in time. Versions that a connection brings from before mean nothing.
+	wentBack atomic.Bool
 
 	mu       sync.Mutex // guards what follows; never held while a room's mu is waited for
 	rooms    map[session.ID]*room
@@ -29,36 +36,23 @@ type Hub struct {
 // New starts a hub that listens to the manager's feed.
 func New(m *session.Manager, o Options) *Hub {
 	ctx, stop := context.WithCancel(context.Background())
-	h := &Hub{manager: m, options: o, stop: stop, rooms: make(map[session.ID]*room)}
+	h := &Hub{manager: m, shared: m.Shared(), options: o, ctx: ctx, stop: stop, rooms: make(map[session.ID]*room)}
+	h.counted.some = make(chan struct{}, 1)
 	m.Feed(h.commit)
-	h.tended.Go(func() { h.tend(ctx) })
+	h.tended.Go(h.tend)
+	h.tended.Go(h.tellCounts)
+	if h.shared != nil {
+		h.shared.Listen(session.Listener{Missed: h.missed, Tabs: h.tabsElsewhere, Describe: h.describe})
+		h.tended.Go(h.compare)
+	}
 	return h
 }
 
 // Close stops the hub's own work. Tabs are closed by Drain.
 func (h *Hub) Close() {
+	h.behind.close()
 	h.stop()
 	h.tended.Wait()
-}
-
-// Tabs says how many tabs a session has open.
-func (h *Hub) Tabs(id session.ID) int {
-	r := h.find(id)
-	if r == nil {
-		return 0
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.tabs)
-}
-
-// List describes the open tabs of a session, the oldest first.
-func (h *Hub) List(id session.ID) []Info {
-	r := h.find(id)
-	if r == nil {
-		return nil
-	}
-	return r.list()
 }
 
 func (h *Hub) find(id session.ID) *room {
@@ -81,18 +75,38 @@ type Join struct {
 
 // Join makes a connection a tab of its session. The order closes every gap: enter the room, so that no commit is missed
 // from here on; load; check the device in that very load; only then become a tab, whose first frame is the newest state.
+// Of a shared store the room hears once it watches, and the tab is counted first: nothing is waited for after the load.
 func (h *Hub) Join(ctx context.Context, j Join) (*Tab, error) {
 	r, err := h.enter(j.Handle.ID)
 	if err != nil {
 		return nil, err
 	}
 	defer h.exit(r)
-	record, err := h.manager.Load(ctx, j.Handle)
-	if err != nil {
+	if err := h.watch(ctx, r); err != nil {
 		return nil, err
 	}
-	h.manager.Touch(j.Handle, record)
-	t, err := r.admit(j, record)
+	if err := h.count(ctx, r); err != nil {
+		return nil, err
+	}
+	t, err := h.load(ctx, r, j)
+	if err != nil {
+		h.uncount(r)
+	}
+	return t, err
+}
+
+// load loads the session that a connection wants to enter, and makes it a tab.
+func (h *Hub) load(ctx context.Context, r *room, j Join) (*Tab, error) {
+	for learned := false; !learned; {
+		before := r.sight()
+		record, err := h.manager.Load(ctx, j.Handle)
+		if err != nil {
+			return nil, err
+		}
+		h.manager.Touch(j.Handle, record)
+		learned = r.learn(record, before)
+	}
+	t, err := r.admit(j)
 	if session.CodeOf(err) == session.NoSuchSession { // since the load: the manager knows whether the cookie was replaced
 		if _, why := h.manager.Load(ctx, j.Handle); why != nil {
 			err = why
@@ -120,14 +134,20 @@ func (h *Hub) enter(id session.ID) (*room, error) {
 // exit counts one user of a room out; the last one closes it.
 func (h *Hub) exit(r *room) {
 	h.mu.Lock()
-	defer h.mu.Unlock()
 	r.users--
-	if r.users == 0 && h.rooms[r.id] == r {
+	closed := r.users == 0
+	if closed && h.rooms[r.id] == r {
 		delete(h.rooms, r.id)
+	}
+	watched := r.watching != nil
+	h.mu.Unlock()
+	if closed && watched {
+		h.shared.Unwatch(r.id)
 	}
 }
 
-// commit hears of every commit from the store's feed, in version order per session.
+// commit hears of commits from the store's feed: of those of this server each, in version order per session. Those of others
+// may come late, twice or not at all, so a room takes what is newer, and looks for itself now and then.
 func (h *Hub) commit(e session.Event) {
 	r := h.find(e.ID)
 	if r == nil {
@@ -137,9 +157,14 @@ func (h *Hub) commit(e session.Event) {
 		r.adopt(e)
 		return
 	}
+	h.end(r, e)
+}
+
+// end closes a room whose session ended. Whoever joins from now on gets one that did not.
+func (h *Hub) end(r *room, e session.Event) {
 	h.mu.Lock()
-	if h.rooms[e.ID] == r { // whoever joins from now on gets a room that did not end
-		delete(h.rooms, e.ID)
+	if h.rooms[r.id] == r {
+		delete(h.rooms, r.id)
 	}
 	h.mu.Unlock()
 	r.end(e)
@@ -147,12 +172,12 @@ func (h *Hub) commit(e session.Event) {
 
 // tend goes round the rooms once a grain: open tabs keep their session alive, and a tab whose device has come to its
 // end is closed, which the store cannot know of where nothing was ever written.
-func (h *Hub) tend(ctx context.Context) {
+func (h *Hub) tend() {
 	tick := time.NewTicker(h.manager.Grain())
 	defer tick.Stop()
 	for {
 		select {
-		case <-ctx.Done():
+		case <-h.ctx.Done():
 			return
 		case <-tick.C:
 		}

@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"cmp"
 	"slices"
 	"sync"
 	"time"
@@ -14,38 +13,47 @@ type room struct {
 	hub *Hub
 	id  session.ID
 
-	users int // tabs and those about to join; guarded by hub.mu
+	// Guarded by hub.mu.
+	users    int    // tabs, those about to join, and who has the store watch
+	watching *watch // nil: not watched, or nobody has asked yet
 
-	mu     sync.Mutex      // guards what follows
-	record *session.Record // the newest committed one known; nil: nothing written yet
-	shared []byte          // the frame that takes a tab from the version before to the newest; nil: not made yet
-	tabs   map[*Tab]struct{}
-	over   *session.Event // the session ended
+	mu        sync.Mutex      // guards what follows
+	record    *session.Record // the newest committed one known; nil: nothing written yet
+	shared    []byte          // the frame that takes a tab from the version before to the newest; nil: not made yet
+	tabs      map[*Tab]struct{}
+	elsewhere int            // tabs that other servers have
+	recount   bool           // the tabs are about to be told of another count
+	over      *session.Event // the session ended
+	term      uint64         // how often the store may have gone back in time
+	settled   uint64         // the term that record is of
+
+	queued bool // guarded by hub.behind.mu
 }
 
-// admit makes a connection a tab, having loaded the record that may be older or newer than the room's.
-func (r *room) admit(j Join, loaded *session.Record) (*Tab, error) {
+// admit makes a connection a tab of a room that has learned of the record that was loaded for it.
+func (r *room) admit(j Join) (*Tab, error) {
 	t := &Tab{room: r, join: j, opened: time.Now()}
 	limit := r.hub.manager.MaxTabs()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.hub.wentBack.Load() {
+		t.join.Since = nil
+	}
 	if r.over != nil {
 		return nil, byeOf(*r.over, j.Handle.Device)
-	}
-	if loaded != nil && newer(loaded, r.record) {
-		r.replace(loaded)
 	}
 	if r.record != nil && !r.record.Lists(j.Handle.Device, time.Now()) {
 		return nil, session.Refuse(session.NoSuchSession, "this device's part in the session was ended")
 	}
-	if limit > 0 && len(r.tabs) >= limit {
+	if limit > 0 && len(r.tabs) >= limit && r.hub.shared == nil { // else the store has seen to it
 		return nil, tooManyTabs(limit)
 	}
 	if err := r.stay(); err != nil {
 		return nil, err
 	}
 	r.tabs[t] = struct{}{}
-	r.wakeAll()
+	t.join.Wake()
+	r.countChanged()
 	return t, nil
 }
 
@@ -75,7 +83,11 @@ func (r *room) adopt(e session.Event) {
 			}
 		}
 	}
-	if newer(e.Record, r.record) {
+	switch {
+	case r.settled != r.term:
+		r.renew(e.Record)
+		news = true
+	case newer(e.Record, r.record):
 		news = r.replace(e.Record) || news
 	}
 	if news {
@@ -104,11 +116,15 @@ func (r *room) replace(record *session.Record) bool {
 }
 
 // fence keeps what a record holds from the tabs of devices that it does not list. The feed says why they are out: what is
-// loaded may be ahead of it.
+// loaded may be ahead of it. Where it may have been lost on the way, the store is asked.
 func (r *room) fence(record *session.Record) {
-	now := time.Now()
+	now, unexplained := time.Now(), false
 	for t := range r.tabs {
 		t.out = t.out || !record.Lists(t.join.Handle.Device, now)
+		unexplained = unexplained || t.out && t.bye == nil
+	}
+	if unexplained {
+		r.hub.look(r)
 	}
 }
 
@@ -139,11 +155,16 @@ func (r *room) end(e session.Event) {
 	r.wakeAll()
 }
 
-// tend closes the tabs whose session or device has come to its end, and returns a handle of each device that stays.
+// tend closes the tabs whose session or device has come to its end, and returns a handle of each device that stays. Of a
+// shared store the room may not have heard that somebody was active elsewhere.
 func (r *room) tend(now time.Time) (open []session.Handle, record *session.Record) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	over := r.record != nil && !r.record.Alive(now)
+	if over && r.hub.shared != nil {
+		over = false
+		r.hub.look(r)
+	}
 	for t := range r.tabs {
 		same := func(h session.Handle) bool { return h.Device == t.join.Handle.Device }
 		switch {
@@ -164,18 +185,4 @@ func (r *room) appendTabs(tabs []*Tab) []*Tab {
 		tabs = append(tabs, t)
 	}
 	return tabs
-}
-
-func (r *room) list() []Info {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	infos := make([]Info, 0, len(r.tabs))
-	for t := range r.tabs {
-		infos = append(infos, Info{
-			Transport: t.join.Transport, Opened: t.opened, Version: t.told,
-			UserAgent: t.join.UserAgent, Device: t.join.Handle.Device, Sender: t.join.Sender,
-		})
-	}
-	slices.SortFunc(infos, func(a, b Info) int { return cmp.Compare(a.Opened.UnixNano(), b.Opened.UnixNano()) })
-	return infos
 }

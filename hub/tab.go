@@ -14,22 +14,12 @@ type Tab struct {
 	opened time.Time
 
 	// Guarded by room.mu.
-	greeted  bool   // the first frame was given
+	greeted  bool   // the first frame was given, since the store may last have gone back
 	told     uint64 // the version that the frames given so far lead to
 	toldTabs int
 	bye      *Bye
 	out      bool // its device was put out: what was committed since is not for it, whatever becomes of the tab
 	left     bool
-}
-
-// Info describes an open tab.
-type Info struct {
-	Transport string
-	Opened    time.Time
-	Version   uint64 // told so far
-	UserAgent string
-	Device    session.DeviceID
-	Sender    session.SenderID
 }
 
 // Next appends to frames what the tab has not been told: at most one frame of content and one of the tab count. After a bye
@@ -41,9 +31,9 @@ func (t *Tab) Next(frames []Frame) ([]Frame, *Bye) {
 	if content, ok := t.content(); ok {
 		frames = append(frames, content)
 	}
-	if t.toldTabs != len(r.tabs) && t.bye == nil && !t.out {
-		t.toldTabs = len(r.tabs)
-		frames = append(frames, tabsFrame(len(r.tabs), r.id, t.told))
+	if t.miscounts() {
+		t.toldTabs = r.count()
+		frames = append(frames, tabsFrame(t.toldTabs, r.id, t.told))
 	}
 	return frames, t.bye
 }
@@ -94,10 +84,10 @@ func (t *Tab) session() Frame {
 	if !t.greeted && r.record.Continues(t.join.Former) {
 		continues = t.join.Former
 	}
-	t.greeted, t.told, t.toldTabs = true, r.version(), len(r.tabs)
+	t.greeted, t.told, t.toldTabs = true, r.version(), r.count()
 	return Frame{
 		Type: Session, ID: r.id, Version: t.told,
-		JSON: sessionFrame(r.id, r.state(), len(r.tabs), expires, continues, m.Visible),
+		JSON: sessionFrame(r.id, r.state(), t.toldTabs, expires, continues, m.Visible),
 	}
 }
 
@@ -136,9 +126,10 @@ func (t *Tab) Leave() {
 	}
 	t.left = true
 	delete(r.tabs, t)
-	r.wakeAll()
+	r.countChanged()
 	record := r.record
 	r.mu.Unlock()
+	r.hub.uncount(r)
 	r.hub.exit(r)
 	if !r.hub.options.CloseIdleTabs { // it was active until now
 		r.hub.manager.Touch(t.join.Handle, record)

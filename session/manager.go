@@ -155,6 +155,12 @@ func (m *Manager) Export(ctx context.Context, fn func(Saved) error) error {
 // Import puts in what another store had, as Store.Import has it.
 func (m *Manager) Import(ctx context.Context, s Saved) (Fate, error) { return m.store.Import(ctx, s) }
 
+// Shared is the store, if several servers use it; else nil.
+func (m *Manager) Shared() Shared {
+	shared, _ := m.store.(Shared)
+	return shared
+}
+
 // Lifetime is the absolute life of a token.
 func (m *Manager) Lifetime() time.Duration { return m.options.Lifetime }
 

@@ -28,9 +28,10 @@ type Shared interface {
 // concurrently for one session.
 type Listener struct {
 	// Missed says that commits may not have been told, as after the connection to the store was lost: load again. anew is
-	// true where the store may have gone back in time, so that equal versions may differ: tabs then need the whole session.
+	// true where the store may have gone back in time, so that equal versions may differ: tabs then need the whole session, and
+	// the feed tells only of what the store has since.
 	Missed func(ids []ID, anew bool)
-	// Tabs says how many tabs the other servers have.
+	// Tabs says how many tabs the other servers have: after each Watch, and when it changes.
 	Tabs func(id ID, elsewhere int)
 	// Describe describes the tabs that this server has, in whatever form its peers understand.
 	Describe func(id ID) []byte

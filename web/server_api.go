@@ -71,7 +71,7 @@ func (a *App) resolve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.manager.Touch(v.handle, v.record)
-	a.writeWhole(w, v)
+	a.writeWhole(w, r, v)
 }
 
 func (a *App) readSession(w http.ResponseWriter, r *http.Request) {
@@ -81,15 +81,15 @@ func (a *App) readSession(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	v.handle.Device = session.DeviceID{} // nobody was asked for, and nobody is active
-	a.writeWhole(w, v)
+	a.writeWhole(w, r, v)
 }
 
 // writeWhole answers with the session. The ETag is for If-Match; If-None-Match is not asked, since a login changes whose the
 // session is and not its version.
-func (a *App) writeWhole(w http.ResponseWriter, v visitor) {
+func (a *App) writeWhole(w http.ResponseWriter, r *http.Request, v visitor) {
 	state := stateOf(v.record)
 	whole := wholeSession{
-		ID: v.handle.ID.String(), Version: state.Version, Data: state.Data(nil), Tabs: a.hub.Tabs(v.handle.ID),
+		ID: v.handle.ID.String(), Version: state.Version, Data: state.Data(nil), Tabs: a.hub.Tabs(r.Context(), v.handle.ID),
 		Expires: wireTime(a.manager.Expires(v.handle, v.record)), User: userOf(v.record),
 		Created: wireTime(v.handle.Issued), LastSeen: wireTime(v.handle.Issued),
 	}

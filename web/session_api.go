@@ -34,7 +34,7 @@ func (a *App) getSession(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", typeJSON)
-	body := hub.AppendSession([]byte("{"), v.handle.ID, state, a.hub.Tabs(v.handle.ID),
+	body := hub.AppendSession([]byte("{"), v.handle.ID, state, a.hub.Tabs(r.Context(), v.handle.ID),
 		a.manager.Expires(v.handle, v.record), continues(r, v.handle), a.manager.Visible)
 	w.Write(append(body, "}\n"...))
 }

@@ -2,6 +2,7 @@ package web
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"net/http"
 	"time"
@@ -35,9 +36,14 @@ func (a *App) getTabs(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+	open, err := a.hub.List(r.Context(), v.handle.ID)
+	if err != nil {
+		a.refuse(w, r, err)
+		return
+	}
 	v.welcome(w.Header())
 	tabs := []openTab{}
-	for _, t := range a.hub.List(v.handle.ID) {
+	for _, t := range open {
 		you := t.Device == v.handle.Device
 		if me != (session.SenderID{}) {
 			you = t.Sender == me
@@ -48,9 +54,9 @@ func (a *App) getTabs(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, tabs)
 }
 
-// tabName is a name for a tab that says nothing of its client's id, with which writes could be blocked.
+// tabName is a name for a tab, the same on every server, that says nothing of its client's id, with which writes could be blocked.
 func tabName(t hub.Info) string {
-	sum := sha256.Sum256(append(t.Sender[:], t.Opened.String()...))
+	sum := sha256.Sum256(binary.BigEndian.AppendUint64(t.Sender[:], uint64(t.Opened.UnixNano())))
 	return hex.EncodeToString(sum[:4])
 }
 

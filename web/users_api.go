@@ -7,6 +7,7 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"github.com/seshd/seshd/hub"
 	"github.com/seshd/seshd/session"
 )
 
@@ -38,7 +39,12 @@ func (a *App) listUser(w http.ResponseWriter, r *http.Request) {
 	}
 	sessions := []userSession{}
 	for _, record := range records {
-		sessions = append(sessions, a.describe(record))
+		tabs, err := a.hub.List(r.Context(), record.ID)
+		if err != nil {
+			a.refuse(w, r, err)
+			return
+		}
+		sessions = append(sessions, describe(record, tabs))
 	}
 	w.Header().Set("Content-Type", typeJSON)
 	writeJSON(w, struct {
@@ -46,9 +52,9 @@ func (a *App) listUser(w http.ResponseWriter, r *http.Request) {
 	}{sessions})
 }
 
-func (a *App) describe(record *session.Record) userSession {
+func describe(record *session.Record, open []hub.Info) userSession {
 	tabs := map[session.DeviceID]int{}
-	for _, t := range a.hub.List(record.ID) {
+	for _, t := range open {
 		tabs[t.Device]++
 	}
 	s := userSession{
