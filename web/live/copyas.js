@@ -37,15 +37,18 @@ export function copyAs(mutation) {
   const again = el("button", { type: "button", class: "plain", click: () => copy(code, again) }, "Copy");
   const note = el("p", { class: "quiet", role: "status" });
   const result = el("div", { hidden: "" }, el("div", { class: "line" }, code, again), note);
+  let wanted; // the way asked for last: a ticket may take its time
   const make = async (way) => {
+    wanted = way;
     result.hidden = false;
+    code.textContent = "";
     try {
       const [line, about] = await way(mutation);
+      if (wanted !== way) return;
       code.textContent = line;
       note.textContent = about;
       copy(code, again);
     } catch (error) {
-      code.textContent = "";
       note.textContent = `No ticket: ${error.message}`;
     }
   };
