@@ -1,4 +1,4 @@
-.PHONY: run build test prove fuzz bench image
+.PHONY: run build test prove fuzz bench screenshots image
 
 run:
 	go run ./cmd/seshd
@@ -23,6 +23,10 @@ fuzz:
 # takes: writes docs/BENCH.md and docs/bench.svg. make bench BENCH='--runs 1 --for 5s' takes a part of that.
 bench:
 	go run ./cmd/seshd/bench/compare $(BENCH)
+
+# The pictures of the live view in the README, from the server as it is; needs Chromium.
+screenshots:
+	go run ./cmd/seshd/screenshots
 
 image:
 	docker build --build-arg VERSION="$$(git describe --tags --always --dirty)" -t seshd .

@@ -1,26 +1,12 @@
 import { open } from "/seshd.js";
 import { $ } from "./dom.js";
+import { socket, stayOffline, watchedFetch, WatchedSocket } from "./wire.js";
 
-export let wire; // the socket of the moment
-export let firstFrame; // of this socket, if one speaks: how the server resumed us
-let stayOffline = false;
+export const session = open({ url: "/", WebSocket: WatchedSocket, fetch: watchedFetch });
 
-class Watched extends WebSocket {
-  constructor(url) {
-    if (stayOffline) throw new Error("kept offline");
-    firstFrame = undefined;
-    super(url);
-    wire = this;
-    const noted = (event) => (firstFrame = JSON.parse(event.data));
-    this.addEventListener("message", noted, { once: true });
-  }
-}
-
-export const session = open({ url: "/", WebSocket: Watched });
-
-// Where no WebSocket gets through there is no wire; a page that goes lets go of what it has.
-const blocked = () => session.getSnapshot().status === "live" && wire?.readyState !== WebSocket.OPEN;
-const letGo = () => (blocked() ? dispatchEvent(new Event("pagehide")) : wire?.close());
+// Where no WebSocket gets through there is no socket; a page that goes lets go of what it has.
+const blocked = () => session.getSnapshot().status === "live" && socket?.readyState !== WebSocket.OPEN;
+const letGo = () => (blocked() ? dispatchEvent(new Event("pagehide")) : socket?.close());
 const comeBack = () => dispatchEvent(new Event("online")); // what a browser says when the network is back
 
 $("cut").addEventListener("click", () => {
@@ -29,8 +15,9 @@ $("cut").addEventListener("click", () => {
   if (byHand) comeBack();
 });
 $("offline").addEventListener("click", () => {
-  stayOffline = !stayOffline;
-  $("offline").setAttribute("aria-pressed", stayOffline);
-  if (stayOffline) letGo();
+  const off = $("offline").getAttribute("aria-pressed") !== "true";
+  $("offline").setAttribute("aria-pressed", off);
+  stayOffline(off);
+  if (off) letGo();
   else comeBack();
 });

@@ -11,8 +11,11 @@ export function el(tag, attributes = {}, ...children) {
   return node;
 }
 
-export const announce = (text) => ($("announce").textContent = text);
+/** A time of day that says the day too, to whoever asks. */
+export const clock = (date) =>
+  el("time", { datetime: date.toISOString(), title: date.toLocaleString() }, date.toLocaleTimeString([], { hourCycle: "h23" }));
 
+/** A problem that has no place of its own on the page; "" takes it away. */
 export const problem = (text) => {
   $("problem").textContent = text;
   $("problem").hidden = !text;

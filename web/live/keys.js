@@ -1,39 +1,84 @@
+// The table of keys: what they hold now, and who wrote that.
 import { $, el } from "./dom.js";
 import { session } from "./connection.js";
-import { attempt, joined } from "./timeline.js";
+import { confirmed } from "./changes.js";
+import { Editor } from "./editor.js";
+import { offerAgain } from "./add.js";
+import { spaced } from "./json.js";
+import { onSeen } from "./seen.js";
+import { tryToWrite, write } from "./writes.js";
 
-const rows = new Map(); // key → { row, text, cell }
+const rows = new Map(); // key → { row, holds, who, text, editor }
+let sessionId; // whose keys these are
 
-export function showRows(data) {
-  for (const [key, { row }] of rows) {
-    if (Object.hasOwn(data, key)) continue;
-    row.remove();
-    rows.delete(key);
+/** Shows the keys of the session, the writes that still wait included. */
+export function showKeys() {
+  const data = new Map(Object.entries(session.getSnapshot().data));
+  if (session.id !== sessionId) for (const { who } of rows.values()) who.replaceChildren();
+  sessionId = session.id;
+  for (const key of rows.keys()) if (!data.has(key)) leave(key);
+  for (const key of [...data.keys()].sort()) {
+    const text = spaced(data.get(key));
+    if (!rows.has(key)) addRow(key, text);
+    else if (rows.get(key).text !== text) change(key, text);
   }
-  for (const key of Object.keys(data).sort()) {
-    const text = JSON.stringify(data[key]);
-    const known = rows.get(key);
-    if (!known) addRow(key, text);
-    else if (known.text !== text) {
-      known.text = text;
-      known.cell.querySelector(".value")?.replaceChildren(text);
-      flash(known.row);
-    }
-  }
+  showWaiting();
   $("empty").hidden = rows.size > 0;
 }
 
+/** Marks what is shown already and not confirmed yet. */
+function showWaiting() {
+  const { data } = confirmed();
+  for (const [key, { row, text }] of rows) row.classList.toggle("waiting", !data.has(key) || text !== spaced(data.get(key)));
+}
+session.on("change", showWaiting);
+
 function addRow(key, text) {
-  const cell = el("td");
+  const holds = el("div", { class: "holds" });
+  const who = el("span", { class: "who" });
+  const cell = el("td", {}, el("div", { class: "cell" }, holds, who));
   const edit = el("button", { type: "button", class: "plain edit", "aria-label": `Edit ${key}`, click: () => startEdit(key) }, "Edit");
   const remove = el("button", { type: "button", class: "plain delete", "aria-label": `Delete ${key}`, click: () => removeKey(key) }, "Delete");
-  const row = el("tr", { "data-key": key }, el("th", { scope: "row" }, key), cell, el("td", {}, edit, remove));
-  rows.set(key, { row, text, cell });
+  const row = el("tr", { "data-key": key }, el("th", { scope: "row" }, key), cell, el("td", { class: "actions" }, edit, remove));
+  rows.set(key, { row, holds, who, text });
   showValue(key);
   const next = [...$("rows").children].find((other) => other.dataset.key > key);
   $("rows").insertBefore(row, next ?? null);
-  if (joined) flash(row); // what was there before us is no news
 }
+
+function change(key, text) {
+  const known = rows.get(key);
+  known.text = text;
+  if (!known.editor) showValue(key);
+}
+
+function leave(key) {
+  const known = rows.get(key);
+  if (known.editor) {
+    known.text = undefined;
+    known.editor.meanwhile("Meanwhile it was deleted. Saving writes it again.");
+    return;
+  }
+  known.row.remove();
+  rows.delete(key);
+}
+
+function showValue(key) {
+  const { holds, text } = rows.get(key);
+  holds.closest("td").colSpan = 1;
+  holds.replaceChildren(el("button", { type: "button", class: "value", title: "Edit", click: () => startEdit(key) }, text));
+}
+
+onSeen(({ by, change }) => {
+  if (!change) return;
+  for (const key of change.set.keys()) {
+    const known = rows.get(key);
+    if (!known) continue; // deleted again, by a write that waits
+    known.who.replaceChildren(el("span", { class: "by", "data-by": by }, by), " ", el("span", { class: "version" }, `v${change.version}`));
+    known.editor?.meanwhile(`Meanwhile it became ${known.text}, by ${by}. Saving writes over that.`);
+    flash(known.row);
+  }
+});
 
 function flash(row) {
   row.classList.remove("flash");
@@ -41,90 +86,42 @@ function flash(row) {
   row.classList.add("flash");
 }
 
-function showValue(key) {
-  const { cell, text } = rows.get(key);
-  cell.replaceChildren(el("button", { type: "button", class: "value", title: "Edit", click: () => startEdit(key) }, text));
-}
-
-function startEdit(key) {
-  const { cell, text, row } = rows.get(key);
-  if (cell.querySelector("textarea")) return cell.querySelector("textarea").focus();
-  const error = el("p", { class: "error", id: "edit-error", role: "alert" });
-  const field = el("textarea", { "aria-label": `Value of ${key}, as JSON`, "aria-describedby": "edit-error", spellcheck: "false" });
-  field.value = JSON.stringify(JSON.parse(text), null, 2);
-  field.rows = Math.min(12, field.value.split("\n").length);
-  const end = () => {
-    if (!rows.has(key)) return;
-    showValue(key);
-    cell.querySelector(".value").focus();
-  };
-  const save = () => {
-    const value = parsed(field, error);
-    if (value === undefined) return field.focus();
-    attempt(`set ${key}`, session.set(key, value));
-    end();
-  };
-  field.addEventListener("input", () => parsed(field, error));
-  field.addEventListener("keydown", (event) => {
-    if (event.isComposing) return;
-    if (event.key === "Escape") end();
-    if (event.key === "Enter" && !event.shiftKey) {
-      event.preventDefault();
-      save();
-    }
-  });
-  const buttons = [
-    el("button", { type: "button", class: "save", click: save }, "Save"),
-    el("button", { type: "button", class: "plain cancel", click: end }, "Cancel"),
-    el("span", { class: "quiet" }, "Enter saves, Escape leaves it"),
-  ];
-  cell.replaceChildren(el("div", { class: "editor" }, field, error, el("div", { class: "row" }, ...buttons)));
-  row.classList.remove("flash");
-  field.select();
-}
-
-/** The value in a field, or undefined with the reason shown. */
-function parsed(field, error) {
-  const say = (text) => {
-    error.textContent = text;
-    field.setAttribute("aria-invalid", text !== "");
-  };
-  try {
-    const value = JSON.parse(field.value);
-    say("");
-    return value;
-  } catch {
-    const word = /^[\p{L}\d _-]+$/u.test(field.value);
-    say(word ? `Not JSON. Text goes in quotes: "${field.value}"` : field.value.trim() ? "Not JSON yet." : "A value is needed, as JSON.");
+function startEdit(key, typed, wrong) {
+  const known = rows.get(key);
+  if (!known.editor) {
+    const text = typed ?? JSON.stringify(JSON.parse(known.text), null, 2);
+    known.editor = new Editor(key, text, { save: (value, text) => save(key, value, text), end: () => endEdit(key) });
+    known.holds.replaceChildren(known.editor.node);
+    known.holds.closest("td").colSpan = 2; // over the actions too
+    known.row.classList.remove("flash");
   }
+  known.editor.focus(wrong);
+}
+
+function endEdit(key) {
+  const known = rows.get(key);
+  known.editor = undefined;
+  if (known.text === undefined) {
+    leave(key);
+    $("new-key").focus();
+    return;
+  }
+  showValue(key);
+  known.holds.querySelector(".value").focus();
+}
+
+async function save(key, value, typed) {
+  const written = tryToWrite(`set ${key}`, { set: { [key]: value } }); // from here on the row shows it
+  endEdit(key);
+  const wrong = await written;
+  if (!wrong) return;
+  if (rows.has(key)) startEdit(key, typed, wrong);
+  else offerAgain(key, typed, wrong);
 }
 
 function removeKey(key) {
   const { row } = rows.get(key);
   const neighbour = row.nextElementSibling ?? row.previousElementSibling;
-  attempt(`delete ${key}`, session.delete(key));
+  write(`delete ${key}`, { delete: [key] });
   (neighbour?.querySelector(".delete") ?? $("new-key")).focus();
 }
-
-function keyProblem(key) {
-  if (!key) return "A key is needed.";
-  if (new TextEncoder().encode(key).length > 128) return "A key has at most 128 bytes.";
-  if (/[/\p{Cc}]/u.test(key) || key === "." || key === "..") return "A key has no / and no control characters, and is not . or ..";
-  if (key.startsWith("_")) return "Keys that start with _ are private: only the app's own code writes them.";
-  return "";
-}
-
-$("add-form").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const [key, field, error] = [$("new-key").value.trim(), $("new-value"), $("add-error")];
-  const wrong = keyProblem(key);
-  $("new-key").setAttribute("aria-invalid", wrong !== "");
-  error.textContent = wrong;
-  if (wrong) return $("new-key").focus();
-  const value = parsed(field, error);
-  if (value === undefined) return field.focus();
-  const written = attempt(`set ${key}`, session.set(key, value));
-  $("add-form").reset();
-  $("new-key").focus();
-  if (!(await written) && !$("new-key").value) [$("new-key").value, field.value] = [key, JSON.stringify(value)];
-});

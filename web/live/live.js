@@ -1,53 +1,35 @@
 import { $ } from "./dom.js";
-import { session, wire } from "./connection.js";
-import { showRows } from "./keys.js";
-import { attempt } from "./timeline.js";
+import { session } from "./connection.js";
+import { showFigures } from "./figures.js";
+import { showKeys } from "./keys.js";
+import { write } from "./writes.js";
+import "./announce.js";
+import "./back.js";
+import "./link.js";
+import "./tabs.js";
 import "./ticket.js";
+import "./timeline.js";
 
-const root = document.documentElement;
-
-function showFruit(value) {
-  const known = ["cherries", "blueberries"].includes(value);
-  root.dataset.fruit = value === undefined ? "none" : known ? value : "other";
-  $("fruit").textContent = value === undefined ? "none yet" : typeof value === "string" ? value : JSON.stringify(value);
+function showFruit() {
+  const { fruit } = session.getSnapshot().data;
+  const known = ["cherries", "blueberries"].includes(fruit);
+  document.documentElement.dataset.fruit = fruit === undefined ? "none" : known ? fruit : "other";
+  $("fruit").textContent = fruit === undefined ? "none yet" : typeof fruit === "string" ? fruit : JSON.stringify(fruit);
   for (const button of document.querySelectorAll("button[data-fruit]")) {
-    button.classList.toggle("chosen", button.dataset.fruit === value);
+    button.classList.toggle("chosen", button.dataset.fruit === fruit);
   }
-}
-
-function showExpiry() {
-  if (!session.expires) return;
-  const at = new Date(session.expires);
-  const minutes = Math.max(0, Math.round((at - Date.now()) / 60_000));
-  const [days, hours] = [Math.floor(minutes / 1440), Math.floor((minutes % 1440) / 60)];
-  const parts = days ? [`${days} d`, hours && `${hours} h`] : [hours && `${hours} h`, `${minutes % 60} min`];
-  $("expires").textContent = minutes ? `in ${parts.filter(Boolean).join(" ")}` : "within a minute";
-  $("expires").dateTime = session.expires;
-  $("expires").title = `${at.toLocaleString()}, if nothing happens before`;
-}
-
-function render() {
-  const { data, version, status, pending, tabs } = session.getSnapshot();
-  root.dataset.status = status;
-  for (const [id, text] of Object.entries({ status, version, tabs, pending })) {
-    if ($(id).textContent !== String(text)) $(id).textContent = text;
-  }
-  $("session-id").textContent = session.id ?? "…";
-  showFruit(data.fruit);
-  showExpiry();
-  showRows(data);
 }
 
 for (const button of document.querySelectorAll("button[data-fruit]")) {
   const { fruit } = button.dataset;
-  button.addEventListener("click", () => attempt(`set fruit to ${fruit}`, session.set("fruit", fruit)));
+  button.addEventListener("click", () => write(`set fruit to ${fruit}`, { set: { fruit } }));
 }
-$("clear").addEventListener("click", () => attempt("clear the session", session.clear()));
+$("clear").addEventListener("click", () => write("clear the session", { clear: true }));
 
-session.subscribe(render);
-render();
-setInterval(() => {
-  // The end of the session moves with its use, and is told only with the whole session.
-  if (!document.hidden && session.getSnapshot().status === "live") wire.send('{"get":true}');
-  showExpiry();
-}, 60_000);
+function show() {
+  showFigures();
+  showFruit();
+  showKeys();
+}
+session.subscribe(show);
+show();

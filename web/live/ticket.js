@@ -1,22 +1,32 @@
-import { $, announce, problem } from "./dom.js";
+// Tickets: one connection into this session, from where the cookie is not.
+import { $, problem } from "./dom.js";
+import { announce } from "./announce.js";
+import { connect, wscat } from "./commands.js";
 import { session } from "./connection.js";
+import { copy } from "./copy.js";
+
+/** A fresh ticket: { ticket, expires_in, url }. */
+export async function mint() {
+  const answer = await fetch("/session/ticket", { method: "POST", headers: { "Session-Id": session.id ?? "" } });
+  const body = await answer.json();
+  if (!answer.ok) throw new Error(body.detail ?? body.title);
+  return body;
+}
 
 let countdown;
 
 $("ticket").addEventListener("click", async () => {
   try {
-    const answer = await fetch("/session/ticket", { method: "POST", headers: { "Session-Id": session.id ?? "" } });
-    const body = await answer.json();
-    if (!answer.ok) throw new Error(body.detail ?? body.title);
+    showTicket(await mint());
     problem("");
-    showTicket(body);
   } catch (error) {
     problem(`No ticket: ${error.message}`);
   }
 });
 
-function showTicket({ url, expires_in: seconds }) {
-  $("ticket-line").textContent = `wscat -c '${url.replaceAll("'", "'\\''")}'`;
+function showTicket({ ticket, url, expires_in: seconds }) {
+  $("ticket-line").textContent = wscat(url);
+  $("connect-line").textContent = connect(location.origin, ticket);
   $("ticket-box").hidden = false;
   $("ticket-box").classList.remove("spent");
   $("ticket-bar").max = seconds;
@@ -36,17 +46,4 @@ function showTicket({ url, expires_in: seconds }) {
   tick();
 }
 
-for (const button of document.querySelectorAll("[data-copy]")) {
-  button.addEventListener("click", async () => {
-    const source = $(button.dataset.copy);
-    try {
-      await navigator.clipboard.writeText(source.textContent);
-      button.textContent = "Copied";
-    } catch {
-      // No clipboard on plain HTTP: then the line is selected, ready for the copy key.
-      getSelection().selectAllChildren(source);
-      button.textContent = "Selected";
-    }
-    setTimeout(() => (button.textContent = "Copy"), 1500);
-  });
-}
+for (const button of document.querySelectorAll("[data-copy]")) button.addEventListener("click", () => copy($(button.dataset.copy), button));
