@@ -130,7 +130,7 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
   const answer = (frame) => {
     // In order: without an id it is for the oldest.
     const i = frame.id ? pending.findIndex((p) => p.id == frame.id) : 0;
-    // The cookie was replaced: the socket ends, and this one goes out on the next.
+    // The cookie was replaced: this one goes out on the next socket.
     if (i < 0 || i >= sent || frame.code == "stale_cookie") return;
     const [p] = pending.splice(i, 1);
     sent--;
@@ -148,6 +148,7 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
 
   const receive = (frame) => {
     clearTimeout(timer);
+    timer = setTimeout(wake, 3e4);
     const { type, from, version } = frame;
     if (type == "session") enter(frame);
     if (type == "change") {
@@ -226,14 +227,14 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
     }
   };
 
-  const wake = ({ type }) => {
-    if (type == "pagehide") {
+  const wake = (e) => {
+    if (e?.type == "pagehide") {
       // For the back-forward cache.
       drop();
       become("offline");
     } else if (status == "offline") connect();
     else if (status == "live" && !globalThis.document?.hidden) {
-      // Sleep leaves sockets that only look open.
+      // Sleep, or a router, leaves sockets that only look open.
       clearTimeout(timer);
       timer = setTimeout(lost, 2e3);
       socket.send('{"ping":true}');
