@@ -100,8 +100,12 @@ func TestARestartSpreadsTheTabs(t *testing.T) {
 			window.setTimeout = (fn, ms) => (meant = ms, set(fn, ms));
 			window.trips = [];
 			window.clients = Array.from({ length: %d }, () => open());
-			window.s = clients[0];
 			await Promise.all(clients.map((c) => c.ready));
+			window.allLive = () => Promise.all(clients.map((c) => new Promise((yes) => {
+				const check = () => c.getSnapshot().tabs == %d && c.getSnapshot().status == "live" && yes();
+				c.subscribe(check);
+				check();
+			}))).then(() => true);
 			for (const c of clients) {
 				const trip = {};
 				c.on("bye", (bye) => (trip.bye = bye.code));
@@ -112,10 +116,10 @@ func TestARestartSpreadsTheTabs(t *testing.T) {
 				});
 			}
 			return true;
-		})()`, count/pages))
+		})()`, count/pages, count))
 	}
 	for _, tab := range tabs {
-		tab.knows(t, fmt.Sprintf(`clients.every((c) => c.getSnapshot().tabs == %d && c.getSnapshot().status == "live")`, count))
+		evaluate[bool](t, tab, `allLive()`)
 	}
 	p.signal(t, syscall.SIGTERM)
 	if code := p.exit(t); code != 0 {
@@ -130,7 +134,7 @@ func TestARestartSpreadsTheTabs(t *testing.T) {
 	var left, came []float64
 	quarters := [4]int{}
 	for _, tab := range tabs {
-		tab.knows(t, fmt.Sprintf(`clients.every((c) => c.getSnapshot().tabs == %d && c.getSnapshot().status == "live")`, count))
+		evaluate[bool](t, tab, `allLive()`)
 		for _, trip := range evaluate[[]trip](t, tab, `trips`) {
 			if trip.Bye != "restarting" || trip.Meant < 0 || trip.Meant >= wait || trip.Came < trip.Left+trip.Meant-1 {
 				t.Fatalf("a tab was told %q, meant to wait %.0f of %d ms, and waited %.0f", trip.Bye, trip.Meant, wait, trip.Came-trip.Left)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/chromedp/cdproto/cdp"
 	cdppage "github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
@@ -50,9 +52,7 @@ func backForwardCache(t *testing.T, chromium context.Context) {
 	}
 	evaluate[int](t, two, `s.delete("n").then((w) => w.version)`)
 	evaluate[int](t, two, `s.set("fruit", "plums").then((w) => w.version)`)
-	if err := chromedp.Do(one.ctx, chromedp.NavigateBack()); err != nil {
-		t.Fatal(err)
-	}
+	one.back(t)
 	if shown := evaluate[[]bool](t, one, `window.shown ?? []`); !slices.Equal(shown, []bool{true}) || evaluate[string](t, one, `window.kept ?? ""`) != "kept" {
 		t.Fatalf("the page was not restored from the cache: %v", shown)
 	}
@@ -65,6 +65,40 @@ func backForwardCache(t *testing.T, chromium context.Context) {
 	}
 	evaluate[int](t, two, `s.set("fruit", "cherries").then((w) => w.version)`)
 	one.knows(t, `data.fruit == "cherries"`)
+}
+
+// back goes back in a page's history, to a page that the browser has kept as it was.
+func (p *page) back(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	came := make(chan any, 2)
+	err := chromedp.Listen(ctx, func(event any) {
+		switch e := event.(type) {
+		case *cdppage.EventBackForwardCacheNotUsed, *cdppage.EventFrameNavigated:
+			came <- e
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	history, err := chromedp.Call(ctx, cdppage.GetNavigationHistory, cdp.Empty{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry := history.Entries[history.CurrentIndex-1]
+	if _, err := chromedp.Call(ctx, cdppage.NavigateToHistoryEntry, cdppage.NavigateToHistoryEntryParams{EntryID: entry.ID}); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case event := <-came:
+		if e, ok := event.(*cdppage.EventFrameNavigated); !ok || e.Type != cdppage.NavigationTypeBackForwardCacheRestore {
+			why, _ := json.Marshal(event)
+			t.Fatalf("the browser did not keep the page: %s", why)
+		}
+	case <-ctx.Done():
+		t.Fatal("the browser did not go back")
+	}
 }
 
 // hide puts a new tab in front of a page, in its window, and returns it.
