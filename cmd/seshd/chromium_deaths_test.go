@@ -96,8 +96,9 @@ func TestARestartSpreadsTheTabs(t *testing.T) {
 		evaluate[bool](t, tab, fmt.Sprintf(`(async () => {
 			const { open } = await import("/seshd.js");
 			const set = setTimeout;
-			let meant;
-			window.setTimeout = (fn, ms) => (meant = ms, set(fn, ms));
+			const now = () => performance.timeOrigin + performance.now();
+			let last; // timer that was set
+			window.setTimeout = (fn, ms) => (last = { meant: Math.floor(ms), left: now() }, set(fn, ms));
 			window.trips = [];
 			window.clients = Array.from({ length: %d }, () => open());
 			await Promise.all(clients.map((c) => c.ready));
@@ -111,8 +112,8 @@ func TestARestartSpreadsTheTabs(t *testing.T) {
 				c.on("bye", (bye) => (trip.bye = bye.code));
 				c.on("status", (status) => {
 					if (trip.came) return;
-					if (status == "offline") Object.assign(trip, { meant, left: performance.timeOrigin + performance.now() });
-					if (status == "connecting") trips.push(Object.assign(trip, { came: performance.timeOrigin + performance.now() }));
+					if (status == "offline") Object.assign(trip, last);
+					if (status == "connecting") trips.push(Object.assign(trip, { came: now() }));
 				});
 			}
 			return true;
