@@ -94,9 +94,12 @@ test("pagehide closes the socket, pageshow opens one and sends what waited", asy
   s.incr("n").catch(() => {});
   happens("pagehide");
   assert.ok(net.sockets[0].closed);
+  document.hidden = true;
+  happens("visibilitychange"); // comes after pagehide
   mock.timers.tick(60_000);
   await idle();
   assert.equal(net.sockets.length, 1);
+  document.hidden = false;
   happens("pageshow");
   await idle();
   net.socket.tell({ type: "change", from: 3, version: 4, set: { n: 1 }, delete: [] });

@@ -33,8 +33,7 @@ const edit = (data, mutation) => {
 const digit = () => (crypto.getRandomValues(new Uint8Array(1))[0] % 16).toString(16);
 
 // Tabs opened at once begin one session.
-const locked = async (fn) => {
-  let result;
+const locked = async (fn, result) => {
   const once = () => (result ??= fn());
   try {
     await navigator.locks.request("seshd", { signal: AbortSignal.timeout(3e3) }, once);
@@ -232,9 +231,10 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
       // For the back-forward cache.
       drop();
       become("offline");
-    } else if (status == "offline") connect();
-    else if (status == "live" && !globalThis.document?.hidden) {
-      // Sleep, or a router, leaves sockets that only look open.
+    } else if (globalThis.document?.hidden) return; // going, perhaps
+    else if (status == "offline") connect();
+    else if (status == "live") {
+      // Some sockets only look open.
       clearTimeout(timer);
       timer = setTimeout(lost, 2e3);
       socket.send('{"ping":true}');
