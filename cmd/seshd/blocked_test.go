@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"io"
 	"log"
 	"net/http"
@@ -11,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/chromedp/chromedp"
 )
 
 // blockade is a proxy like those of some offices: it speaks HTTP/1.1 and lets no WebSocket through.
@@ -120,14 +123,20 @@ func runClient(t *testing.T, p *page) {
 // knows waits until the client in a page is where the condition says: it sees data, status, version, tabs and pending.
 func (p *page) knows(t *testing.T, condition string) {
 	t.Helper()
-	evaluate[bool](t, p, `new Promise((yes) => {
+	ctx, cancel := context.WithTimeout(p.ctx, patience)
+	defer cancel()
+	wait := `new Promise((yes) => {
 		const check = () => {
 			const { data, status, version, tabs, pending } = s.getSnapshot();
-			if (`+condition+`) yes(true);
+			if (` + condition + `) yes(true);
 		};
 		s.subscribe(check);
 		check();
-	})`)
+	})`
+	if _, err := chromedp.Run(ctx, chromedp.Evaluate[bool](wait, chromedp.EvalAwaitPromise)); err != nil {
+		has, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string](`JSON.stringify(s.getSnapshot())`))
+		t.Fatalf("the client does not come to %s (%v): it has %.2000s", condition, err, has)
+	}
 }
 
 // transports names the ways by which the session's tabs are connected.

@@ -161,6 +161,54 @@ func TestEightTabsWithoutWebSockets(t *testing.T) {
 	}
 }
 
+// TestManyWindowsWithoutWebSockets: more windows are seen than a browser has connections. Four hold a stream, the others ask now and then,
+// and each may write.
+func TestManyWindowsWithoutWebSockets(t *testing.T) {
+	const (
+		count   = 7
+		streams = 4
+	)
+	front := newBlockade(t, start(t, t.TempDir()).addr)
+	chromium := startChromium(t)
+	var windows []*page
+	for i := range count {
+		window := openPage(t, chromium, front.URL+"/")
+		runClient(t, window)
+		window.knows(t, `status == "live"`)
+		windows = append(windows, window)
+		front.holds(t, min(i+1, streams))
+	}
+	for i, window := range windows {
+		if hidden := evaluate[bool](t, window, `document.hidden`); hidden {
+			t.Fatal("this test needs windows that are seen")
+		}
+		window.does(t, fmt.Sprintf(`window.written = Array.from({length: 10}, (_, k) => s.apply({incr: {n: 1}, append: {log: ["%d." + k]}}))`, i))
+	}
+	for _, window := range windows {
+		wantAll(t, window.outcomes(t), 10, "fulfilled")
+	}
+	for _, window := range windows {
+		window.knows(t, fmt.Sprintf(`status == "live" && data.n == %d && data.log.length == %[1]d && pending == 0`, 10*count))
+	}
+	front.mu.Lock()
+	if front.most > streams {
+		t.Errorf("%d streams at one time", front.most)
+	}
+	front.mu.Unlock()
+
+	// A window that goes makes place for one that had none, which from then on hears at once.
+	for _, window := range windows[:count-streams] {
+		window.does(t, `s.close()`)
+	}
+	front.holds(t, streams)
+	windows[count-1].knows(t, fmt.Sprintf(`tabs == %d`, streams))
+	evaluate[int](t, windows[count-1], `s.incr("n").then((w) => w.version)`)
+	for _, window := range windows[count-streams:] {
+		window.knows(t, fmt.Sprintf(`status == "live" && data.n == %d`, 10*count+1))
+		onlyBlocked(t, window)
+	}
+}
+
 // TestTheLiveViewWithoutWebSockets: its buttons do what they say there too.
 func TestTheLiveViewWithoutWebSockets(t *testing.T) {
 	front := newBlockade(t, start(t, t.TempDir()).addr)

@@ -11,6 +11,7 @@ beforeEach(() => {
   globalThis.addEventListener = page.addEventListener.bind(page);
   globalThis.removeEventListener = page.removeEventListener.bind(page);
   globalThis.document = { hidden: false };
+  browser({});
   mock.timers.enable({ apis: ["setTimeout"] });
 });
 afterEach(() => {
@@ -22,7 +23,8 @@ afterEach(() => {
   Reflect.deleteProperty(globalThis, "navigator");
 });
 
-const locks = (request) => Object.defineProperty(globalThis, "navigator", { value: { locks: { request } }, configurable: true });
+const browser = (value) => Object.defineProperty(globalThis, "navigator", { value, configurable: true });
+const locks = (request) => browser({ locks: { request } });
 const happens = (type) => page.dispatchEvent(new Event(type));
 
 async function live() {
@@ -60,11 +62,31 @@ test("any frame proves the socket alive; a hidden page asks nothing", async () =
   const net = await live();
   happens("visibilitychange");
   net.socket.tell({ type: "pong" });
-  mock.timers.tick(60_000);
+  mock.timers.tick(29_999);
   assert.equal(s.getSnapshot().status, "live");
   document.hidden = true;
   happens("visibilitychange");
+  mock.timers.tick(60_000);
   assert.equal(net.socket.lines.length, 1);
+  assert.equal(s.getSnapshot().status, "live");
+});
+
+test("a page that is seen asks after 30 s of silence, and gives up a socket that does not answer", async () => {
+  const net = await live();
+  mock.timers.tick(29_999);
+  net.socket.tell({ type: "tabs", tabs: 2 });
+  mock.timers.tick(29_999);
+  assert.deepEqual(net.socket.lines, []);
+  mock.timers.tick(1);
+  assert.deepEqual(net.socket.lines, [{ ping: true }]);
+  net.socket.tell({ type: "pong" });
+  mock.timers.tick(30_000);
+  assert.equal(net.socket.lines.length, 2);
+  mock.timers.tick(1_999);
+  assert.equal(s.getSnapshot().status, "live");
+  mock.timers.tick(1);
+  assert.equal(s.getSnapshot().status, "offline");
+  assert.ok(net.sockets[0].closed);
 });
 
 test("pagehide closes the socket, pageshow opens one and sends what waited", async () => {
@@ -72,9 +94,12 @@ test("pagehide closes the socket, pageshow opens one and sends what waited", asy
   s.incr("n").catch(() => {});
   happens("pagehide");
   assert.ok(net.sockets[0].closed);
+  document.hidden = true;
+  happens("visibilitychange"); // comes after pagehide
   mock.timers.tick(60_000);
   await idle();
   assert.equal(net.sockets.length, 1);
+  document.hidden = false;
   happens("pageshow");
   await idle();
   net.socket.tell({ type: "change", from: 3, version: 4, set: { n: 1 }, delete: [] });

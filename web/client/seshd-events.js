@@ -1,10 +1,11 @@
 // For networks that let no WebSocket through: what seshd.js loads then, and takes for one. News come by
 // GET /session/events, writes go by POST /session; the queue, the ids and what is shown stay in seshd.js.
 //
-// Over HTTP/1.1 a browser has six connections to a host, for all its tabs together. So a hidden tab holds no stream,
-// and no tab has more than one POST under way.
+// Over HTTP/1.1 a browser has six connections to a host, for all its tabs together. So a hidden tab holds no stream, and of
+// those that are seen four do: the others ask now and then. No tab has more than one POST under way.
 
-const QUIET = 60e3; // the server says something every 25 s
+const STREAMS = 4;
+const POLL = 2e3;
 const POST_WAIT = 30e3;
 const BRIEF = 5e3; // what ended sooner than that would end again
 const TRY_SOCKET = 300e3;
@@ -29,6 +30,14 @@ const hidden = () => globalThis.document?.hidden;
 // What a problem says, also one that a proxy gave in its own words.
 const read = async (res) => ({ code: res.status == 413 ? "too_large" : undefined, ...(await res.json().catch(() => {})) });
 
+// Runs what holds a stream, if there is a place for it. Says whether there was. (Plain HTTP has no locks.)
+const place = async (use) => {
+  const { locks } = navigator;
+  const within = async (lock) => lock && (await use(), true);
+  if (!locks) return within(true);
+  for (let i = 0; i < STREAMS; i++) if (await locks.request("seshd-events-" + i, { ifAvailable: true }, within)) return true;
+};
+
 /** A class to be used like WebSocket, with the same URL, that sends its requests by fetch. */
 export const over = (fetch) =>
   class {
@@ -42,7 +51,8 @@ const connection = (socketURL, fetch) => {
   const { origin, searchParams } = url;
   const client = searchParams.get("client");
   let [id, version] = searchParams.get("since").split(":");
-  let stream; // the abort of the one that is open; none in a hidden tab
+  let watch; // the abort of what brings news; none in a hidden tab
+  let streams, alive; // it is a stream, and has said something since it was last asked for a sign of life
   let heard = false; // anything, and so which session this connection is of
   const lines = []; // to be posted; the first may be under way
   let posting = false;
@@ -71,25 +81,33 @@ const connection = (socketURL, fetch) => {
     return true;
   };
 
-  const rest = () => {
-    stream?.abort();
-    stream = null;
+  const nothingNew = () => {
+    heard = true;
+    say({ type: "change", from: +version, version: +version, set: {}, delete: [] });
   };
-  const listen = async () => {
+
+  const rest = () => {
+    watch?.abort();
+    watch = null;
+    streams = alive = false;
+  };
+  const follow = async () => {
     rest();
-    const mine = (stream = new AbortController());
+    const mine = (watch = new AbortController());
+    if ((await place(() => listen(mine))) || watch != mine) return;
+    await look().catch(() => end(1006));
+    setTimeout(() => watch == mine && follow(), POLL);
+  };
+  const listen = async (mine) => {
+    if (watch != mine) return;
     const began = performance.now();
-    let quiet, came;
-    const awake = () => {
-      clearTimeout(quiet);
-      quiet = setTimeout(() => mine.abort(), QUIET);
-    };
+    let came;
+    streams = true;
     try {
-      awake();
       const res = await ask("session/events", { headers: { "Last-Event-ID": `${id}:${version}` }, signal: mine.signal });
       if (!res.ok) {
         const problem = await read(res);
-        if (stream == mine) refused(problem);
+        if (watch == mine) refused(problem);
         return;
       }
       const reader = res.body.pipeThrough(new TextDecoderStream()).getReader();
@@ -97,7 +115,7 @@ const connection = (socketURL, fetch) => {
       for (;;) {
         const { done, value } = await reader.read();
         if (done) break;
-        awake();
+        alive = true;
         const parts = (text + value).split("\n\n");
         text = parts.pop();
         for (const event of parts) {
@@ -108,25 +126,25 @@ const connection = (socketURL, fetch) => {
           came = true;
           tell(data);
           if (bye) end(CLOSES[bye.code] ?? 1006);
-          if (stream != mine) return;
+          if (watch != mine) return;
         }
       }
     } catch {
       // Cut, by the network or by us.
-    } finally {
-      clearTimeout(quiet);
     }
-    if (stream != mine) return;
-    if (came && performance.now() - began > BRIEF) listen(); // some proxies let no answer take long
+    if (watch != mine) return;
+    if (came && performance.now() - began > BRIEF) follow(); // some proxies let no answer take long
     else end(1006);
   };
 
-  // What a hidden tab, which gets no news, needs to know after a write of its own.
+  // For a tab without a stream.
   const look = async () => {
-    const res = await ask("session", { headers: { "Session-Id": id }, signal: AbortSignal.timeout(POST_WAIT) });
+    const headers = { "Session-Id": id, "If-None-Match": `"${id}:${version}"` };
+    const res = await ask("session", { headers, signal: AbortSignal.timeout(POST_WAIT) });
     const body = await read(res);
-    if (socket.readyState == 3 || stream) return;
-    if (!res.ok) refused(body);
+    if (socket.readyState == 3 || streams) return;
+    if (res.status == 304) nothingNew();
+    else if (!res.ok) refused(body);
     else if (follows(`${body.id}:${body.version}`)) say({ type: "session", ...body });
   };
 
@@ -146,7 +164,7 @@ const connection = (socketURL, fetch) => {
     // A server that fails has perhaps written it: sent again, it is written once.
     if (res.ok ? !(body.version >= 0) : !body.code || res.status >= 500 || CLOSES[body.code]) return refused(body);
     lines.shift();
-    const ahead = () => !stream && body.version > version;
+    const ahead = () => !streams && body.version > version;
     if (body.code == "conflict" && ahead()) await look();
     if (res.ok) say({ type: "ok", id: frame.id, version: body.version, duplicate: body.duplicate });
     else say({ type: "error", id: frame.id, code: body.code, message: body.detail, version: body.version });
@@ -176,7 +194,7 @@ const connection = (socketURL, fetch) => {
 
   const turned = () => {
     if (hidden()) rest();
-    else if (!stream) listen();
+    else if (!watch) follow();
     trySocket();
   };
 
@@ -187,7 +205,10 @@ const connection = (socketURL, fetch) => {
     send(line) {
       const { get, ping } = JSON.parse(line);
       if (get) version = ""; // the whole session
-      if ((get || ping) && !hidden()) listen(); // its first frame tells more than a pong
+      if (ping && alive) {
+        alive = false;
+        say({ type: "pong" });
+      } else if ((get || ping) && !hidden()) follow(); // its first frame tells more than a pong
       else if (get || ping) look().catch(() => end(1006));
       else {
         lines.push(line);
@@ -204,10 +225,7 @@ const connection = (socketURL, fetch) => {
   };
 
   globalThis.addEventListener?.("visibilitychange", turned);
-  if (hidden()) {
-    // seshd.js has read the session just now.
-    heard = true;
-    Promise.resolve().then(() => say({ type: "change", from: +version, version: +version, set: {}, delete: [] }));
-  } else listen();
+  if (hidden()) Promise.resolve().then(nothingNew); // seshd.js has read the session just now
+  else follow();
   return socket;
 };

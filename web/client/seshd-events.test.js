@@ -14,6 +14,7 @@ beforeEach(() => {
   globalThis.addEventListener = page.addEventListener.bind(page);
   globalThis.removeEventListener = page.removeEventListener.bind(page);
   globalThis.document = { hidden: false };
+  browser({});
   mock.timers.enable({ apis: ["setTimeout"] });
   now = 0;
   mock.method(performance, "now", () => now);
@@ -25,6 +26,8 @@ afterEach(() => {
   mock.restoreAll();
   for (const name of ["addEventListener", "removeEventListener", "document"]) delete globalThis[name];
 });
+
+const browser = (value) => Object.defineProperty(globalThis, "navigator", { value, configurable: true });
 
 function connect() {
   frames = [];
@@ -160,21 +163,6 @@ test("a stream that a proxy ends after a while goes on where it was; one that en
   assert.deepEqual(closes, [1006]);
 });
 
-test("a stream without a sign of life for a minute is opened anew", async () => {
-  const stream = await live();
-  mock.timers.tick(59_000);
-  stream.feed(":\n\n");
-  await idle();
-  mock.timers.tick(59_000);
-  await idle();
-  assert.equal(events(), undefined);
-  now = 120_000;
-  mock.timers.tick(1_000);
-  await idle();
-  assert.equal(events().headers["Last-Event-ID"], `${ID}:3`);
-  assert.deepEqual([closes, net.open], [[], 0]);
-});
-
 test("in the middle of a connection the session stays the same one", async () => {
   const stream = await live();
   stream.event(sessionFrame({ id: OTHER }), `${OTHER}:0`);
@@ -227,7 +215,7 @@ test("a hidden tab's writes are answered, and after the last of them it reads wh
   await idle();
   assert.deepEqual(frames, [{ type: "ok", id: 1, version: 4 }, { type: "ok", id: 2, version: 7 }]);
   const read = session();
-  assert.deepEqual([read.method, read.headers], [undefined, { "Session-Id": ID }]);
+  assert.deepEqual([read.method, read.headers], [undefined, { "Session-Id": ID, "If-None-Match": `"${ID}:3"` }]);
   read.json(200, sessionFrame({ version: 8, data: { n: 2 } }));
   await idle();
   assert.deepEqual([frames.at(-1).type, frames.at(-1).version], ["session", 8]);
@@ -262,18 +250,108 @@ test("what a hidden tab reads does not get into a stream that was opened meanwhi
   assert.deepEqual(frames.map((f) => f.type), ["ok", "change"]);
 });
 
-test("asked for a sign of life, it opens the stream anew; asked for everything, without a version", async () => {
-  await live();
+test("asked for a sign of life, a stream that had one since the last time is kept; a silent one is opened anew", async () => {
+  const stream = await live();
+  for (const heartbeat of ["", ":\n\n"]) {
+    stream.feed(heartbeat);
+    await idle();
+    socket.send('{"ping":true}');
+    assert.deepEqual(frames.splice(0), [{ type: "pong" }]);
+  }
+  assert.equal(events(), undefined);
   socket.send('{"ping":true}');
-  assert.equal(net.open, 0);
-  const second = events();
-  assert.equal(second.headers["Last-Event-ID"], `${ID}:3`);
-  second.stream();
+  assert.equal(events().headers["Last-Event-ID"], `${ID}:3`);
   await idle();
+  assert.deepEqual([frames, closes, net.open], [[], [], 0]);
+});
+
+test("asked for everything, it opens the stream anew, without a version", async () => {
+  await live();
   socket.send('{"get":true}');
   assert.equal(events().headers["Last-Event-ID"], `${ID}:`);
   await idle();
   assert.deepEqual([closes, net.open], [[], 0]);
+});
+
+/** Locks as a browser has them, for all who open a connection here; `taken` are in other windows. */
+function locks(...taken) {
+  const held = new Set(taken);
+  const request = async (name, { ifAvailable }, fn) => {
+    assert.ok(ifAvailable);
+    if (held.has(name)) return fn(null);
+    held.add(name);
+    try {
+      return await fn({ name });
+    } finally {
+      held.delete(name);
+    }
+  };
+  browser({ locks: { request } });
+  return held;
+}
+
+test("a stream keeps one of four places, and gives it back", async () => {
+  const held = locks("seshd-events-0", "seshd-events-1", "seshd-events-2");
+  connect();
+  await idle();
+  const stream = events().stream();
+  stream.event(change(3, 3), `${ID}:3`);
+  await idle();
+  assert.equal(held.size, 4);
+  look(false);
+  await idle();
+  assert.equal(held.size, 3);
+  look(true);
+  await idle();
+  assert.deepEqual([held.size, events().headers["Last-Event-ID"]], [4, `${ID}:3`]);
+  socket.close();
+  await idle();
+  assert.equal(held.size, 3);
+});
+
+test("a window without a place asks now and then, until there is one", async () => {
+  const held = locks("seshd-events-0", "seshd-events-1", "seshd-events-2", "seshd-events-3");
+  connect();
+  const asked = async () => (await idle(), session());
+  let request = await asked();
+  assert.equal(request.headers["If-None-Match"], `"${ID}:3"`);
+  request.text(304, null);
+  await idle();
+  assert.deepEqual(frames.splice(0), [change(3, 3)]);
+
+  mock.timers.tick(2_000);
+  request = await asked();
+  request.json(200, sessionFrame({ version: 4, data: { n: 1 } }));
+  await idle();
+  assert.deepEqual(frames.splice(0), [sessionFrame({ version: 4, data: { n: 1 } })]);
+
+  held.delete("seshd-events-2");
+  mock.timers.tick(2_000);
+  await idle();
+  assert.equal(session(), undefined);
+  assert.equal(events().headers["Last-Event-ID"], `${ID}:4`);
+  mock.timers.tick(60_000);
+  await idle();
+  assert.deepEqual([session(), events(), closes], [undefined, undefined, []]);
+});
+
+test("a window that asks now and then stops when it is hidden, and when it is closed", async () => {
+  locks("seshd-events-0", "seshd-events-1", "seshd-events-2", "seshd-events-3");
+  connect();
+  const next = async () => {
+    mock.timers.tick(2_000);
+    await idle();
+    return session();
+  };
+  (await next()).text(304, null);
+  await idle();
+  look(false);
+  assert.equal(await next(), undefined);
+  look(true);
+  (await next()).text(304, null);
+  await idle();
+  socket.close();
+  assert.equal(await next(), undefined);
 });
 
 test("seen after a while, it tries a WebSocket, and makes way for one that speaks", async (t) => {

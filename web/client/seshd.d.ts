@@ -4,7 +4,10 @@ export type Json = null | boolean | number | string | readonly Json[] | { readon
 export type Status =
   /** The first request, or a socket, is under way. */
   | "connecting"
-  /** Changes come as they happen. Where no WebSocket gets through, they come to a hidden tab when it is seen again. */
+  /**
+   * Changes come as they happen. Where no WebSocket gets through, they come to a hidden tab when it is seen again, and to
+   * a window beyond four that are seen every two seconds.
+   */
   | "live"
   /** Waiting to try again; writes are kept. */
   | "offline"
@@ -35,7 +38,7 @@ export interface Snapshot<T> {
   readonly status: Status;
   /** Writes without an answer yet. */
   readonly pending: number;
-  /** Open tabs of this session, everywhere; where no WebSocket gets through, those that are seen. */
+  /** Open tabs of this session, everywhere; where no WebSocket gets through, those that are seen, of one browser four at most. */
   readonly tabs: number;
 }
 

@@ -33,8 +33,7 @@ const edit = (data, mutation) => {
 const digit = () => (crypto.getRandomValues(new Uint8Array(1))[0] % 16).toString(16);
 
 // Tabs opened at once begin one session.
-const locked = async (fn) => {
-  let result;
+const locked = async (fn, result) => {
   const once = () => (result ??= fn());
   try {
     await navigator.locks.request("seshd", { signal: AbortSignal.timeout(3e3) }, once);
@@ -130,7 +129,7 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
   const answer = (frame) => {
     // In order: without an id it is for the oldest.
     const i = frame.id ? pending.findIndex((p) => p.id == frame.id) : 0;
-    // The cookie was replaced: the socket ends, and this one goes out on the next.
+    // The cookie was replaced: this one goes out on the next socket.
     if (i < 0 || i >= sent || frame.code == "stale_cookie") return;
     const [p] = pending.splice(i, 1);
     sent--;
@@ -148,6 +147,7 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
 
   const receive = (frame) => {
     clearTimeout(timer);
+    timer = setTimeout(wake, 3e4);
     const { type, from, version } = frame;
     if (type == "session") enter(frame);
     if (type == "change") {
@@ -226,14 +226,15 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
     }
   };
 
-  const wake = ({ type }) => {
-    if (type == "pagehide") {
+  const wake = (e) => {
+    if (e?.type == "pagehide") {
       // For the back-forward cache.
       drop();
       become("offline");
-    } else if (status == "offline") connect();
-    else if (status == "live" && !globalThis.document?.hidden) {
-      // Sleep leaves sockets that only look open.
+    } else if (globalThis.document?.hidden) return; // going, perhaps
+    else if (status == "offline") connect();
+    else if (status == "live") {
+      // Some sockets only look open.
       clearTimeout(timer);
       timer = setTimeout(lost, 2e3);
       socket.send('{"ping":true}');
