@@ -396,3 +396,34 @@ func TestUnderTLSATabKeepsItsReader(t *testing.T) {
 		t.Errorf("%d are parked, %d have a reader", n, readersNow())
 	}
 }
+
+// BenchmarkWake is what a ping and its answer take a tab that has its reader, having talked, and one that was parked.
+//
+//	go test ./web -run '^$' -bench Wake
+func BenchmarkWake(b *testing.B) {
+	for name, moment := range map[string]time.Duration{"reader": never, "parked": atOnce} {
+		b.Run(name, func(b *testing.B) {
+			app := unlimitedApp(b)
+			app.parkAfter = moment
+			server := httptest.NewServer(app)
+			b.Cleanup(server.Close)
+			conn, r, _ := dialRaw(b, server.Listener.Addr().String(), "")
+			ask := func(frame []byte, opcode byte, answer string) {
+				if _, err := conn.Write(frame); err != nil {
+					b.Fatal(err)
+				}
+				if err := until(r, opcode, answer); err != nil {
+					b.Fatal(err)
+				}
+			}
+			ask(asksForPong, frameText, `{"type":"pong"}`)
+			ping := masked(framePing, "")
+			for b.Loop() {
+				if moment == atOnce {
+					app.untilParked(b, 1)
+				}
+				ask(ping, framePong, "")
+			}
+		})
+	}
+}
