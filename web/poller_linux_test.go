@@ -315,12 +315,17 @@ func failWrites(x *tab) {
 	x.wake(func() { x.ping = true })
 }
 
-// The other side has its time to answer our close, and its reader for that.
-func TestAParkedTabThatDoesNotAnswerOurCloseIsCutOff(t *testing.T) {
+// The other side has its time to answer our close: a reader waits for that, under a deadline.
+func TestAParkedTabThatWeCloseHasItsReader(t *testing.T) {
 	app, server := serveParked(t, never)
-	app.options.ShutdownTimeout = brief
-	openParked(t, app, server)
-	app.Close()
+	x := openParked(t, app, server)
+	x.conn.SetCloseHandler(func(int, string) error { return nil }) // does not answer
+	app.onlyTab(t).dismiss(goesOn)
+	x.untilClosed(4229)
+	if app.poller.count() != 0 || app.pinger.count() != 1 {
+		t.Error("nobody waits for the answer")
+	}
+	x.raw(masked(frameClose, "\x10\x85"))
 	app.untilGone(t)
 }
 
