@@ -99,18 +99,30 @@ func (t *tab) await(talks bool) (parked bool) {
 			return true
 		}
 	}
+	t.allow(t.app.pongWait)
 	return false
 }
 
-// quiet waits for something to come, and says whether nothing did for long enough to park the tab.
+// quiet waits for something to come, and says whether nothing did for long enough to park the tab. For frames that come whole,
+// which most do, the deadline only ever moves on: Go's timers make more of one that moves back.
 func (t *tab) quiet() bool {
 	if t.app.poller == nil || t.raw == nil || t.parking.buffer.Buffered() > 0 {
+		t.allow(t.app.pongWait)
 		return false
 	}
 	t.allow(t.app.parkAfter)
 	_, err := t.parking.buffer.Peek(1)
-	t.allow(t.app.pongWait) // the rest of a frame has the time of any other
+	if err != nil || !t.parking.whole() {
+		t.allow(t.app.pongWait) // the rest of a message has the time of any other
+	}
 	return errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// whole says whether all of a short message has come.
+func (p *parking) whole() bool {
+	const masked, maxShort, header = 0x80, 125, 6
+	b, _ := p.buffer.Peek(p.buffer.Buffered()) // it is there
+	return len(b) >= header && b[0]&finalFrame != 0 && int(b[1]&^masked) <= min(maxShort, len(b)-header)
 }
 
 // control takes a ping or a pong that comes next; an opcode of 0 is anything else.

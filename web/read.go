@@ -46,7 +46,7 @@ func (t *tab) readAll() error {
 	for talks := false; ; talks = true {
 		t.slow()
 		if talks {
-			t.extend()
+			t.hear()
 		}
 		if t.await(talks) {
 			return errParked
@@ -82,11 +82,16 @@ func (t *tab) gotPing(data string) {
 	t.wake(func() { t.pong = &data })
 }
 
+// hear notes a sign of life.
+func (t *tab) hear() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.heard = t.app.uptime()
+}
+
 // extend gives the other side time for its next frame, having heard from it.
 func (t *tab) extend() {
-	t.mu.Lock()
-	t.heard = t.app.uptime()
-	t.mu.Unlock()
+	t.hear()
 	t.allow(t.app.pongWait)
 }
 
