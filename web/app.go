@@ -64,6 +64,9 @@ type App struct {
 	began    time.Time
 
 	pinger    pinger
+	poller    *poller // nil: every tab keeps its reader
+	buffers   readBuffers
+	parkAfter time.Duration // shorter in tests
 	pongWait  time.Duration // shorter in tests
 	writeWait time.Duration // of tabs; shorter in tests
 	draining  atomic.Bool
@@ -118,8 +121,12 @@ func New(m *session.Manager, o Options) *App {
 			CheckOrigin:      func(*http.Request) bool { return true }, // checked before, by originPolicy
 			Error:            refuseHandshake,
 		},
-		pongWait: pongWait, writeWait: writeWait,
+		parkAfter: parkAfter, pongWait: pongWait, writeWait: writeWait,
 		began: time.Now(),
+	}
+	var err error
+	if a.poller, err = newPoller(); err != nil {
+		a.log.Warn("idle tabs will take more memory", "error", err)
 	}
 	a.metrics = newMetrics(a)
 	m.Observe(a.metrics.observe)
@@ -133,6 +140,7 @@ func New(m *session.Manager, o Options) *App {
 	work, stop := context.WithCancel(context.Background())
 	a.stop = stop
 	a.working.Go(func() { a.pinger.run(work) })
+	a.working.Go(a.poller.run)
 	return a
 }
 

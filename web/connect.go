@@ -34,7 +34,7 @@ func (a *App) connect(w http.ResponseWriter, r *http.Request) {
 	if refused == nil {
 		v.welcome(header)
 	}
-	hijack := &hijacker{ResponseWriter: w}
+	hijack := &hijacker{ResponseWriter: w, buffers: &a.buffers}
 	conn, err := a.upgrader.Upgrade(hijack, r, header)
 	if err != nil {
 		a.log.Info("handshake refused", "reason", err)

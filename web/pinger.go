@@ -52,7 +52,7 @@ func (p *pinger) ping(slot int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for t := range p.slots[slot] {
-		t.wake(func() { t.ping = true })
+		t.wake(t.beat)
 	}
 }
 
@@ -72,7 +72,23 @@ func (p *pinger) cutOff() {
 	defer p.mu.Unlock()
 	for _, tabs := range p.slots {
 		for t := range tabs {
-			go t.conn.Close()
+			go t.cut()
 		}
 	}
+}
+
+// beat is a tab's turn; the caller holds mu. Where it may be silent for too long before the next one, it gets its reader back, which has a deadline.
+func (t *tab) beat() {
+	t.ping = true
+	if t.app.uptime()+pingSlots*time.Second-t.heard > t.app.pongWait {
+		t.unpark()
+	}
+}
+
+// cut closes the connection as it is.
+func (t *tab) cut() {
+	t.conn.Close()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.unpark()
 }

@@ -11,9 +11,8 @@ import (
 	"github.com/seshd/seshd/session"
 )
 
-// read is the reader of a tab, and the owner of its end.
-func (t *tab) read() {
-	// gorilla handles control frames inside NextReader, and returns for data only.
+// handleControl says what becomes of control frames, which gorilla handles inside NextReader: it returns for data only.
+func (t *tab) handleControl() {
 	t.conn.SetPingHandler(func(data string) error {
 		t.extend()
 		t.wake(func() {
@@ -27,16 +26,31 @@ func (t *tab) read() {
 		return nil
 	})
 	t.conn.SetCloseHandler(func(int, string) error { return nil })
-	defer t.app.tabs.Done()
-	t.end(t.readAll())
 }
 
-// readAll reads until the connection fails or the other side closes it.
+// read is the reader of a tab until it is parked, and else the owner of its end.
+func (t *tab) read() {
+	t.app.buffers.lend(t.parking, t.conn.NetConn())
+	err := t.readAll()
+	if err == errParked {
+		return
+	}
+	defer t.app.tabs.Done()
+	t.app.buffers.takeBack(t.parking)
+	t.end(err)
+}
+
+// readAll reads until the connection fails, the other side closes it, or the tab is parked.
 func (t *tab) readAll() error {
-	for {
+	t.allow(t.app.pongWait)
+	for talks := false; ; talks = true {
 		t.slow()
-		t.extend()
-		t.await()
+		if talks {
+			t.hear()
+		}
+		if t.await(talks) {
+			return errParked
+		}
 		kind, r, err := t.conn.NextReader()
 		if err != nil {
 			return err
@@ -68,12 +82,25 @@ func (t *tab) gotPing(data string) {
 	t.wake(func() { t.pong = &data })
 }
 
-// extend gives the other side time for its next frame, or for its half of the closing handshake.
+// hear notes a sign of life.
+func (t *tab) hear() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.heard = t.app.uptime()
+}
+
+// extend gives the other side time for its next frame, having heard from it.
 func (t *tab) extend() {
+	t.hear()
+	t.allow(t.app.pongWait)
+}
+
+// allow gives the other side so much time since it was last heard.
+func (t *tab) allow(wait time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !t.shut { // else the deadline is for the closing handshake
-		_ = t.conn.SetReadDeadline(time.Now().Add(t.app.pongWait)) // fails only with the connection, as the next read does
+		_ = t.conn.SetReadDeadline(t.app.began.Add(t.heard + wait)) // fails only with the connection, as the next read does
 	}
 }
 

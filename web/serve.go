@@ -83,6 +83,7 @@ func (a *App) finish(shutdown func(context.Context) error) {
 	a.closing.Do(func() {
 		a.drain(shutdown)
 		a.stop()
+		a.poller.close()
 		a.working.Wait()
 		a.hub.Close()
 		if a.proxy != nil {

@@ -28,8 +28,8 @@ const (
 	transportW = "websocket"
 )
 
-// tab is one WebSocket connection. Its reader (read.go) runs as long as the connection; a writer (writers.go)
-// is with it only while there is something to write, and never more than one.
+// tab is one WebSocket connection. Its reader (read.go) is with it while it talks, and where there is no poller always (park.go);
+// a writer (writers.go) only while there is something to write, and never more than one.
 type tab struct {
 	// Static after start.
 	app    *App
@@ -40,7 +40,7 @@ type tab struct {
 	slot   int             // of the pinger
 	raw    syscall.RawConn // nil: no plain socket
 
-	parking parking // the reader's own
+	parking *parking // the reader's own; while the tab is parked, whoever starts a reader under mu
 
 	after *tab // the next that waits to be written to; guarded by writers.mu
 
@@ -57,8 +57,10 @@ type tab struct {
 	owed    int       // answers that were not written yet
 	pong    *string   // the newest ping that was not answered
 	bye     *hub.Bye  // why the tab is being closed from our side
+	spot    spot      // where it is parked; zero: it has a reader
 
 	// On the clock of App.uptime; small, since every idle tab has them.
+	heard     time.Duration // the last sign of life
 	overSince time.Duration
 	paid      time.Duration // up to when the frames that no rate counts are paid for
 }
@@ -72,8 +74,9 @@ type answer struct {
 
 // newTab makes the tab of a connection. It counts as writing until start, so that nobody starts a writer before.
 func newTab(a *App, conn *websocket.Conn, h session.Handle, sender session.SenderID) *tab {
-	t := &tab{app: a, conn: conn, raw: rawConn(conn.NetConn()), handle: h, sender: sender, writing: true}
+	t := &tab{app: a, conn: conn, raw: rawConn(conn.NetConn()), handle: h, sender: sender, writing: true, heard: a.uptime()}
 	t.idle.L = &t.mu
+	t.handleControl()
 	return t
 }
 
@@ -98,7 +101,9 @@ func (t *tab) start() {
 		t.app.metrics.opened(transportW)
 	}
 	t.app.writers.add(t) // for the first frame
-	go t.read()
+	if !t.park() {
+		go t.read()
+	}
 }
 
 // wakeForNews is how the room says that there may be something to tell. It does not block.

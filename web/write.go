@@ -19,7 +19,10 @@ func (t *tab) write(o *out) {
 	}
 	t.mu.Lock()
 	t.owed -= len(w.answers)
-	t.shut = t.shut || err != nil
+	if err != nil {
+		t.shut = true
+		t.unpark()
+	}
 	t.writing = t.pending()
 	more := t.writing
 	t.idle.Broadcast() // the reader may have waited for room
@@ -120,6 +123,8 @@ func (t *tab) addBye(o *out) bool {
 		return false
 	}
 	t.shut, t.closed = true, true
+	_ = t.conn.SetReadDeadline(time.Now().Add(t.app.writeWait + closeWait)) // the reader sets none any more
+	t.unpark()
 	t.mu.Unlock()
 	o.frame(frameText, byeFrame(bye))
 	o.frame(frameClose, websocket.FormatCloseMessage(outcomes[bye.Code].close, bye.Code))
