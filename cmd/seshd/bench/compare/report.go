@@ -49,7 +49,7 @@ func (l *lab) rows() []row {
 func (l *lab) report(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Measured\n\n%s, %s. Medians of %d run(s) with the least and the most, in each of which the servers took turns; %s a load.\n"+
-		"Growth, below, in %d of them.\n", time.Now().Format(time.DateOnly), machine(), l.runs, l.each, min(l.grow, l.runs))
+		"Restarts, and how costs grow, in %d of them.\n", time.Now().Format(time.DateOnly), machine(), l.runs, l.each, min(l.grow, l.runs))
 	if l.quick {
 		b.WriteString("**A trial in small, to see that it works: these figures are worth nothing.**\n")
 	}
