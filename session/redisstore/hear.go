@@ -39,7 +39,7 @@ type ears interface {
 	close()
 }
 
-func (h *hearing) begin(*Store) { h.next = make(chan struct{}) }
+func (h *hearing) begin() { h.next = make(chan struct{}) }
 
 // healthy says whether news arrive.
 func (h *hearing) healthy() error {
@@ -143,7 +143,7 @@ func (s *Store) send(ctx context.Context, channel, message string) {
 	}
 }
 
-// take reads a message.
+// hearMessage takes in a message. Those of one channel come one after the other.
 func (s *Store) hearMessage(channel, message string) {
 	d := decoder{rest: []byte(message)}
 	kind := d.byte()

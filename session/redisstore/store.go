@@ -105,9 +105,15 @@ func (s *Store) begin(ctx context.Context) error {
 	s.warnOfEviction(ctx)
 	running, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	s.hears.begin(s)
+	s.hears.begin()
+	_, heard := s.hears.get()
 	s.stopped.Go(func() { s.hear(running) })
 	s.stopped.Go(func() { s.beatOn(running) })
+	select {
+	case <-heard:
+	case <-ctx.Done(): // then it is not ready for a while
+	case <-time.After(commandTimeout):
+	}
 	return nil
 }
 

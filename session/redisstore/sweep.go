@@ -60,11 +60,10 @@ func (s *Store) sweepEntry(ctx context.Context, index, member string, score floa
 	if err != nil {
 		return s.fault("sweep", err)
 	}
-	if e.move != nil && !s.finishLate(ctx, id, e) {
-		return nil // at the next sweep
-	}
 	next := ""
-	if r := e.record; r != nil && member == string(id[:]) {
+	if e.move != nil && !s.finishLate(ctx, id, e) {
+		next = strconv.FormatFloat(dueScore(now.Add(finishAfter)), 'f', -1, 64)
+	} else if r := e.record; r != nil && member == string(id[:]) {
 		if r.Alive(now) {
 			next = strconv.FormatFloat(dueScore(r.Deadline), 'f', -1, 64)
 		} else if err := s.expire(id, now); err != nil {
