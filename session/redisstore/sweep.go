@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"time"
 
@@ -57,7 +58,11 @@ func (s *Store) sweepEntry(ctx context.Context, index, member string, score floa
 	}
 	id := session.ID([]byte(member[:len(session.ID{})]))
 	e, err := s.read(ctx, id) // which carries out an outbox
-	if err != nil {
+	switch {
+	case errors.Is(err, errDamaged): // the others are not to wait for it
+		_ = s.fault("sweep "+id.String(), err)
+		return nil
+	case err != nil:
 		return s.fault("sweep", err)
 	}
 	next := ""
@@ -66,8 +71,8 @@ func (s *Store) sweepEntry(ctx context.Context, index, member string, score floa
 	} else if r := e.record; r != nil && member == string(id[:]) {
 		if r.Alive(now) {
 			next = strconv.FormatFloat(dueScore(r.Deadline), 'f', -1, 64)
-		} else if err := s.expire(id, now); err != nil {
-			return err
+		} else if expired, err := s.expire(id, now); err != nil || !expired {
+			return err // if it lives after all, the next look finds that
 		}
 	}
 	if err := s.run(ctx, s.scripts.rearm, []string{index}, member, strconv.FormatFloat(score, 'f', -1, 64), next).Error(); err != nil {
@@ -77,9 +82,8 @@ func (s *Store) sweepEntry(ctx context.Context, index, member string, score floa
 }
 
 // expire ends a session that has timed out, unless it turns out to live.
-func (s *Store) expire(id session.ID, now time.Time) error {
-	expired := false
-	err := s.await(id, &op{run: func(c *cell) error {
+func (s *Store) expire(id session.ID, now time.Time) (expired bool, err error) {
+	err = s.await(id, &op{run: func(c *cell) error {
 		r := c.env.record
 		if expired = r != nil && !r.Alive(now); expired {
 			c.take(session.Step{Handle: session.Handle{ID: id}, Before: r, Cause: session.Expired})
@@ -89,5 +93,5 @@ func (s *Store) expire(id session.ID, now time.Time) error {
 	if err == nil && expired {
 		s.log.Info("session expired", "session", id.String())
 	}
-	return err
+	return expired, err
 }
