@@ -89,6 +89,9 @@ func NewManager(store Store, o Options) *Manager {
 		(*m.feed.Load())(e)
 		m.news.tell(e)
 	})
+	if store, ok := store.(StoryFeeder); ok {
+		store.FeedStory(m.news.wake)
+	}
 	ctx, stop := context.WithCancel(context.Background())
 	m.stop = stop
 	m.swept.Go(func() { m.sweep(ctx) })

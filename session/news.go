@@ -12,9 +12,15 @@ type news struct {
 }
 
 func (n *news) tell(e Event) {
+	if e.storied() {
+		n.wake()
+	}
+}
+
+func (n *news) wake() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.next != nil && e.storied() {
+	if n.next != nil {
 		close(n.next)
 		n.next = nil
 	}

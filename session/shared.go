@@ -36,3 +36,9 @@ type Listener struct {
 	// Describe describes the tabs that this server has, in whatever form its peers understand.
 	Describe func(id ID) []byte
 }
+
+// StoryFeeder is a Shared that says when another server may have added a line to the story.
+type StoryFeeder interface {
+	// FeedStory sets the function that is told, once, before the first Update. It must not block.
+	FeedStory(func())
+}

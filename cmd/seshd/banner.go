@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"path/filepath"
 	"strings"
 )
 
@@ -42,11 +41,7 @@ func banner(w io.Writer, c config, public net.Addr, color bool) {
 		fmt.Fprintf(&b, "  %s%s/session%s\n\n", bold, base, plain)
 	}
 	fmt.Fprintf(&b, "  wscat -c %s/ws\n", socket)
-	data := string(c.data)
-	if absolute, err := filepath.Abs(data); err == nil {
-		data = absolute
-	}
-	fmt.Fprintf(&b, "\n  %sdata in%s %s\n\n", dim, plain, data)
+	fmt.Fprintf(&b, "\n  %sdata in%s %s\n\n", dim, plain, c.keptIn())
 	io.WriteString(w, b.String())
 }
 

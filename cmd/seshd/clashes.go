@@ -20,5 +20,9 @@ func (c *config) clashes() error {
 		errs = append(errs, errors.New("--cookie-samesite=none needs HTTPS, since browsers drop such a cookie where it is not Secure: "+
 			"give --"+tlsCertSetting+" and --"+tlsKeySetting+", or name the proxy that speaks HTTPS in --trusted-proxies"))
 	}
+	if c.store.shared() && len(c.secretKeys) == 0 {
+		errs = append(errs, fmt.Errorf("--%s is a Redis and --%s is not set: all its servers need the same cookie keys, "+
+			"so give one (`seshd keygen` prints it)", storeSetting, secretKeySetting))
+	}
 	return errors.Join(errs...)
 }

@@ -22,6 +22,9 @@ func TestTheTourIsOffWithTLSUnlessAskedFor(t *testing.T) {
 		{args: withTLS, yaml: "tour: true", want: true},
 		{environ: []string{"SESHD_TLS_CERT=a.pem"}, want: false},
 		{yaml: "tls-cert: a.pem", want: false},
+		{args: []string{"--store=redis://localhost"}, want: false},
+		{args: []string{"--store=redis://localhost", "--tour"}, want: true},
+		{args: []string{"--store=embedded"}, want: true},
 	} {
 		args := test.args
 		if test.yaml != "" {
@@ -49,6 +52,8 @@ func TestSettingsThatDoNotGoTogether(t *testing.T) {
 		{[]string{"--cookie-samesite=none", "--trusted-proxies=10.0.0.0/8"}, ""},
 		{[]string{"--cookie-samesite=none", "--tls-cert=a.pem", "--tls-key=b.pem"}, ""},
 		{[]string{"--cookie-samesite=strict"}, ""},
+		{[]string{"--store=redis://localhost"}, "--secret-key is not set"},
+		{[]string{"--store=redis://localhost", "--secret-key=" + cookieKey}, ""},
 	} {
 		c, err := loadWith(t, test.args, nil)
 		if err != nil {

@@ -112,12 +112,12 @@ func (l *loader) environment(environ []string) (values map[string]any, configPat
 			values[s.name] = text
 			continue
 		}
-		keys, err := keysIn(text)
+		secret, err := secretIn(text, s)
 		if err != nil {
 			l.fail("%s: %w", variable, err)
 			continue
 		}
-		values[s.name] = keys
+		values[s.name] = secret
 	}
 	return values, configPath
 }
@@ -138,6 +138,15 @@ func notOurs(variable, text string) bool {
 	// An orchestrator's SESHD_PORT is tcp://10.0.0.1:8000. One that is a number was written by a person
 	// who means SESHD_ADDR and must hear of it.
 	return serviceLink.MatchString(variable) || servicePort.MatchString(variable) && strings.Contains(text, "://")
+}
+
+// secretIn reads the file of a secret.
+func secretIn(path string, s setting) (any, error) {
+	if _, list := s.of(new(config)).(listValue); list {
+		return keysIn(path)
+	}
+	text, err := os.ReadFile(path)
+	return strings.TrimSpace(string(text)), err
 }
 
 // keysIn reads a file of keys, one a line or separated by commas.

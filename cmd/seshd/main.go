@@ -1,6 +1,6 @@
 // Command seshd serves sessions that every tab of a browser shares, live and durable.
 //
-// It reads its settings (see settings.go), opens the embedded store, and runs what package web makes of
+// It reads its settings (see settings.go), opens the store, and runs what package web makes of
 // both. Whatever can be decided elsewhere is: this is the only place that names a concrete store.
 package main
 

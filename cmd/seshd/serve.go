@@ -3,21 +3,18 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/seshd/seshd/session"
-	"github.com/seshd/seshd/session/pebblestore"
 	"github.com/seshd/seshd/web"
 )
 
@@ -60,7 +57,7 @@ func serve(ctx context.Context, c config, stdout, stderr io.Writer) error {
 			banner(stdout, c, public.Addr(), colorful(stdout))
 		}
 		if !greeted || format == formatJSON {
-			log.Info("listening", "addr", public.Addr().String(), "internal_addr", addrOf(internal), "data", string(c.data), "version", version())
+			log.Info("listening", "addr", public.Addr().String(), "internal_addr", addrOf(internal), "data", c.keptIn(), "version", version())
 		}
 	})
 	switch {
@@ -90,9 +87,9 @@ func serveOn(ctx context.Context, c config, log *slog.Logger, ready func(public,
 		}
 	}()
 
-	store, err := pebblestore.Open(string(c.data), pebblestore.Options{Logger: log, CacheBytes: c.cacheBytes.limit()})
+	store, err := openStore(ctx, c, log)
 	if err != nil {
-		return fmt.Errorf("--data %s: %w", c.data, err)
+		return err
 	}
 	manager := session.NewManager(store, session.Options{
 		Lifetime:    time.Duration(c.lifetime),
@@ -109,15 +106,8 @@ func serveOn(ctx context.Context, c config, log *slog.Logger, ready func(public,
 	})
 	defer func() { err = errors.Join(err, manager.Close()) }()
 
-	if len(c.secretKeys) == 0 {
-		if err := ownSecret(store, c, "secret-key", &c.secretKeys); err != nil {
-			return err
-		}
-	}
-	if len(c.apiKeys) == 0 {
-		if err := ownSecret(store, c, "api-key", &c.apiKeys); err != nil {
-			return err
-		}
+	if err := ownSecrets(store, &c, log); err != nil {
+		return err
 	}
 	app := web.New(manager, web.Options{
 		Secrets:         c.secretKeys,
@@ -137,18 +127,6 @@ func serveOn(ctx context.Context, c config, log *slog.Logger, ready func(public,
 	})
 	ready(public, internal)
 	return app.Serve(ctx, public, internal)
-}
-
-// ownSecret takes a secret that was not given from the data directory, where the first start draws it.
-func ownSecret(store *pebblestore.Store, c config, name string, into value) error {
-	secret, err := store.Secret(name)
-	if err != nil {
-		return err
-	}
-	if err := into.set(secret); err != nil {
-		return fmt.Errorf("%s: %w", filepath.Join(string(c.data), name), err)
-	}
-	return nil
 }
 
 func addrOf(l net.Listener) string {

@@ -161,7 +161,7 @@ func TestRun(t *testing.T) {
 		{[]string{"serv"}, 1, `unknown command "serv": the nearest is "serve"`},
 		{[]string{"serve", "now"}, 1, "takes flags only"},
 		{[]string{"--tour", "false"}, 1, "--tour=false"},
-		{[]string{"serve", "--store", "x"}, 1, "unknown flag --store"},
+		{[]string{"serve", "--store", "x"}, 1, "--store: want embedded, or a Redis"},
 		{[]string{"--secret-key", "plum"}, 1, "want at least 32"},
 	} {
 		var stdout, stderr bytes.Buffer

@@ -11,6 +11,7 @@ type config struct {
 	addr            address
 	internalAddr    optionalAddress
 	data            directory
+	store           storeURL
 	secretKeys      cookieKeys
 	apiKeys         apiKeys
 	shutdownTimeout duration
@@ -58,6 +59,8 @@ const (
 	internalAddrSetting = "internal-addr"
 	dataSetting         = "data"
 	apiKeySetting       = "api-key"
+	storeSetting        = "store"
+	secretKeySetting    = "secret-key"
 	tlsCertSetting      = "tls-cert"
 	tlsKeySetting       = "tls-key"
 	tourSetting         = "tour"
@@ -66,9 +69,10 @@ const (
 var settings = []setting{
 	{name: "addr", def: ":8000", usage: "public listener", of: func(c *config) value { return &c.addr }},
 	{name: internalAddrSetting, def: "127.0.0.1:8001", usage: "listener for the server API, health, metrics, pprof and the question of proxies (/auth); empty: off", of: func(c *config) value { return &c.internalAddr }},
-	{name: dataSetting, def: "./data", usage: "where sessions and generated keys are kept", of: func(c *config) value { return &c.data }},
-	{name: "secret-key", usage: "cookie keys, newest first, at least 32 bytes each (default: one generated into --data)", secret: true, of: func(c *config) value { return &c.secretKeys }},
-	{name: apiKeySetting, usage: "keys of the server API (default: one generated into --data)", secret: true, of: func(c *config) value { return &c.apiKeys }},
+	{name: dataSetting, def: "./data", usage: "where the embedded store keeps sessions, and generated keys", of: func(c *config) value { return &c.data }},
+	{name: storeSetting, def: embeddedStore, usage: "embedded, or a Redis for several servers: redis://host:port, rediss:// over TLS, redis://a,b,c a cluster, redis://a,b,c?master=name by sentinels", secret: true, of: func(c *config) value { return &c.store }},
+	{name: secretKeySetting, usage: "cookie keys, newest first, at least 32 bytes each (default: one generated into --data; needed with Redis)", secret: true, of: func(c *config) value { return &c.secretKeys }},
+	{name: apiKeySetting, usage: "keys of the server API (default: one generated into --data; with Redis none)", secret: true, of: func(c *config) value { return &c.apiKeys }},
 	{name: "lifetime", def: "30d", usage: "how long a session lives at most", of: func(c *config) value { return &c.lifetime }},
 	{name: "idle-timeout", def: "24h", usage: "how long a session lives without activity", of: func(c *config) value { return &c.idleTimeout }},
 	{name: "open-tab-keeps-alive", def: "true", usage: "an open tab counts as activity", of: func(c *config) value { return &c.openTabKeepsAlive }},
@@ -89,7 +93,7 @@ var settings = []setting{
 	{name: "burst", def: "1000", usage: "mutations of one session at once, before --rate holds; 0: no limit", of: func(c *config) value { return &c.burst }},
 	{name: "new-sessions", def: "20", usage: "sessions a second that one address (of IPv6, one /64) may begin to write; 0: no limit", of: func(c *config) value { return &c.newSessions }},
 	{name: "app", usage: "URL of your app, such as http://127.0.0.1:3000: what is not seshd's own is proxied to it", of: func(c *config) value { return &c.app }},
-	{name: tourSetting, def: "true", usage: "the routes of the tour (/, /cherries, /blueberries, /destroy-session) and the live view; off with --app or TLS unless asked for", of: func(c *config) value { return &c.tour }},
+	{name: tourSetting, def: "true", usage: "the routes of the tour (/, /cherries, /blueberries, /destroy-session) and the live view; off with --app, TLS or Redis unless asked for", of: func(c *config) value { return &c.tour }},
 	{name: "cookie-samesite", def: "lax", usage: "SameSite of the cookie; none needs HTTPS", of: func(c *config) value { return &c.sameSite }},
 	{name: "log-format", def: formatAuto, usage: "auto is text on a terminal, else json", of: func(c *config) value { return &c.logFormat }},
 	{name: "log-level", def: "info", usage: "debug, info, warn or error; debug shows each write", of: func(c *config) value { return &c.logLevel }},
@@ -98,7 +102,9 @@ var settings = []setting{
 
 // tourByDefault says whether a server that was not asked about the tour has it: it writes on GET, which is for a server of
 // one's own, and its paths are those that an app would have.
-func tourByDefault(c config) toggle { return c.app.url() == nil && c.tlsCert == "" }
+func tourByDefault(c config) toggle {
+	return toggle(c.app.url() == nil && c.tlsCert == "" && !c.store.shared())
+}
 
 // configFlag names the YAML file. It is no setting: a file cannot name another one.
 const configFlag = "config"

@@ -104,7 +104,7 @@ func (e *export) session(_, value []byte) error {
 
 // token gives one to fn that no session lists: a session brings its own along.
 func (e *export) token(key, value []byte) error {
-	token, err := decodeToken(value)
+	token, err := session.DecodeToken(value)
 	if err != nil || !e.now.Before(token.Ends) {
 		return err
 	}
@@ -161,7 +161,7 @@ func (t *tx) enter(saved session.Saved) (session.Fate, *session.Event, error) {
 		if err != nil {
 			return 0, nil, err
 		}
-		if known[key], err = decodeToken(value.next); err != nil {
+		if known[key], err = session.DecodeToken(value.next); err != nil {
 			return 0, nil, err
 		}
 	}

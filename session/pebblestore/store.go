@@ -220,7 +220,7 @@ func (s *Store) Token(_ context.Context, key session.TokenKey) (*session.TokenRe
 	if err != nil {
 		return nil, err
 	}
-	return decodeToken(value)
+	return session.DecodeToken(value)
 }
 
 // UserSessions lists the sessions of a user.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -40,7 +39,7 @@ func storyBounds(db *pebble.DB) (oldest, newest uint64, err error) {
 // encodeStory numbers the lines and puts them into the batch.
 func (t *tx) encodeStory(batch *pebble.Batch) error {
 	for i, life := range t.lives {
-		if err := batch.Set(lifeKey(t.newest+uint64(i)+1), appendLife(nil, life), nil); err != nil {
+		if err := batch.Set(lifeKey(t.newest+uint64(i)+1), session.AppendLife(nil, life), nil); err != nil {
 			return err
 		}
 	}
@@ -84,7 +83,7 @@ func (s *Store) Lives(_ context.Context, after uint64, limit int) (lives []sessi
 		if err != nil {
 			return nil, 0, false, s.fault(err)
 		}
-		life, err := decodeLife(value)
+		life, err := session.DecodeLife(value)
 		if err != nil {
 			return nil, 0, false, s.fault(err)
 		}
@@ -95,26 +94,4 @@ func (s *Store) Lives(_ context.Context, after uint64, limit int) (lives []sessi
 		return nil, 0, false, s.fault(err)
 	}
 	return lives, s.newest, gap, nil
-}
-
-func appendLife(b []byte, l session.Life) []byte {
-	b = binary.BigEndian.AppendUint64(b, uint64(l.At.UnixMilli()))
-	b = append(append(append(b, l.ID[:]...), l.Device[:]...), l.From[:]...)
-	b = append(append(b, byte(len(l.Cause))), l.Cause...)
-	return append(b, l.User...)
-}
-
-func decodeLife(b []byte) (l session.Life, err error) {
-	const fixed = 8 + len(l.ID) + len(l.Device) + len(l.From) + 1
-	if len(b) < fixed || len(b) < fixed+int(b[fixed-1]) {
-		return l, errors.New("a damaged line of the story")
-	}
-	l.At = time.UnixMilli(int64(binary.BigEndian.Uint64(b)))
-	rest := b[8:]
-	rest = rest[copy(l.ID[:], rest):]
-	rest = rest[copy(l.Device[:], rest):]
-	rest = rest[copy(l.From[:], rest):]
-	cause := int(rest[0])
-	l.Cause, l.User = session.Cause(rest[1:1+cause]), string(rest[1+cause:])
-	return l, nil
 }

@@ -160,7 +160,7 @@ func (t *tx) admit(h session.Handle) (*stagedRecord, error) {
 	if err != nil {
 		return nil, err
 	}
-	token, err := decodeToken(value.next)
+	token, err := session.DecodeToken(value.next)
 	if err != nil {
 		return nil, err
 	}
@@ -276,7 +276,7 @@ func (t *tx) stage(step session.Step, now time.Time) {
 // putTokens stages token records whose values were read before.
 func (t *tx) putTokens(tokens map[session.TokenKey]session.TokenRecord) {
 	for key, token := range tokens {
-		t.values[tokenKey(key)].next = appendToken(nil, token)
+		t.values[tokenKey(key)].next = session.AppendToken(nil, token)
 		t.arm(tokenKey(key), token.Ends)
 	}
 }

@@ -1,0 +1,202 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"github.com/redis/rueidis"
+
+	"github.com/seshd/seshd/session"
+)
+
+// attempt is one compare-and-set of one session, tried until it is done, or refused when time is up.
+type attempt struct {
+	store *Store
+	id    session.ID
+	lane  *lane
+	ops   []*op
+	base  *envelope // what is there; nil: not known
+	until time.Time
+	sent  []*cell // commits whose answer was lost: each may still be carried out
+
+	moving bool // these ops are steps of a login
+}
+
+var (
+	errLate   = session.Refuse(session.Unavailable, "the session store was too slow: ask again")
+	errBusy   = session.Refuse(session.Unavailable, "too many servers write to this session at once: ask again")
+	errMoving = session.Refuse(session.Unavailable, "a login takes this session to another, and is not done: ask again")
+)
+
+// commit returns what is there then, as far as it is known.
+func (a *attempt) commit() *envelope {
+	ctx, cancel := context.WithDeadline(context.Background(), a.until.Add(commandTimeout))
+	defer cancel()
+	err := error(errBusy)
+	for try := 0; try == 0 || time.Now().Before(a.until); try++ {
+		if try > 0 {
+			time.Sleep(pause(try))
+		}
+		read := a.base == nil
+		if read {
+			var failed error
+			if a.base, failed = a.store.read(ctx, a.id); failed != nil {
+				a.base, err = nil, failed
+				continue
+			}
+		}
+		if mine := a.found(); mine != nil {
+			return a.done(ctx, mine)
+		}
+		if a.base.move != nil && !a.moving && !a.moveOn() {
+			a.base, err = nil, errMoving
+			continue
+		}
+		c := a.store.newCell(ctx, a.id, a.base)
+		if failed := c.run(a.ops); failed != nil {
+			a.base, err = nil, failed
+			continue
+		}
+		if !c.changed {
+			if read {
+				a.answer()
+				return a.base
+			}
+			a.base = nil // it may be old, and nothing is compared: read it
+			try--
+			continue
+		}
+		conflict, failed := a.write(ctx, c)
+		switch {
+		case failed == nil && conflict == nil:
+			return a.done(ctx, c)
+		case errors.Is(failed, errLate):
+			a.refuse(errLate)
+			return nil
+		case failed != nil:
+			err = failed
+			if c.sent {
+				a.sent = append(a.sent, c)
+			}
+		}
+		a.base = conflict
+	}
+	a.giveUp(err)
+	return nil
+}
+
+// found returns the commit of this attempt that turns out to have been carried out.
+func (a *attempt) found() *cell {
+	last := a.base.lastOf(a.store.node)
+	for _, c := range a.sent {
+		if c.env.tag == last {
+			return c
+		}
+	}
+	return nil
+}
+
+// write sends a commit. conflict is what was there instead; an error leaves it open whether it is carried out.
+func (a *attempt) write(ctx context.Context, c *cell) (conflict *envelope, err error) {
+	s := a.store
+	lineage, err := s.lineage.of(ctx, s)
+	if err != nil {
+		return nil, err
+	}
+	c.env.lineage = max(lineage, c.base.lineage)
+	c.env.succeed(makeTag(s.node, s.number.Add(1)))
+	c.env.outbox = c.outbox
+	if err := s.announce(ctx, c); err != nil {
+		return nil, err
+	}
+	value := c.env.encode()
+	message, whole := "1", len(value) <= maxTold
+	if !whole {
+		message = "0"
+	}
+	c.sent = true
+	result := s.run(ctx, s.scripts.commit, []string{sessionKey(a.id)}, c.base.fence(), rueidis.BinaryString(value),
+		strconv.FormatInt(c.expires().UnixMilli(), 10), strconv.FormatInt(c.notAfter, 10),
+		s.publish, channelOf(a.id), string(encodeNews(s.node, c.env, c.events)), message)
+	answer, err := result.ToMessage()
+	if err != nil {
+		return nil, err
+	}
+	if answer.IsString() {
+		text, err := answer.AsBytes()
+		if err != nil {
+			return nil, err
+		}
+		return s.found(ctx, a.id, text)
+	}
+	if done, err := answer.AsInt64(); err != nil || done == 0 {
+		return nil, errors.Join(errLate, err)
+	}
+	return nil, nil
+}
+
+// announce leaves word of a commit, before it, for whoever would have to finish it, and on lists that only point.
+func (s *Store) announce(ctx context.Context, c *cell) error {
+	if c.listed != "" {
+		err := s.run(ctx, s.scripts.list, []string{userKey(c.listed)},
+			strconv.FormatInt(c.now.UnixMicro(), 10), string(c.id[:]), strconv.FormatInt(c.env.until.UnixMilli(), 10)).Error()
+		if err != nil {
+			return err
+		}
+	}
+	if !c.arms() {
+		return nil
+	}
+	due := s.client.B().Zadd().Key(dueKey(c.id)).Lt().ScoreMember()
+	soon := due.ScoreMember(dueScore(c.now.Add(finishAfter)), intent(c.id, c.env.tag))
+	if r := c.env.record; r != nil {
+		soon = soon.ScoreMember(dueScore(r.Deadline), string(c.id[:]))
+	}
+	return s.do(ctx, soon.Build()).Error()
+}
+
+// done carries out what the commit asks for elsewhere, tells the feed, and answers.
+func (a *attempt) done(ctx context.Context, c *cell) *envelope {
+	s := a.store
+	current := c.env
+	for try := 0; ; try++ {
+		err := s.carry(ctx, a.id, &current)
+		if err == nil {
+			break
+		}
+		if !time.Now().Before(a.until) {
+			s.tellOwn(a.id, &c.env, c.events)
+			a.refuse(s.fault("commit", err))
+			return nil
+		}
+		time.Sleep(pause(try))
+	}
+	if lineage, err := s.lineage.of(ctx, s); err == nil && current.lineage < lineage {
+		current.renew(lineage) // the commit went to a Redis that took another's place
+	}
+	s.tellOwn(a.id, &current, c.events)
+	a.answer()
+	return &current
+}
+
+func (a *attempt) answer() {
+	for _, o := range a.ops {
+		o.answer(o.current, o.err)
+	}
+}
+
+func (a *attempt) refuse(err error) {
+	for _, o := range a.ops {
+		o.answer(nil, err)
+	}
+}
+
+// giveUp refuses when time is up. Whether what was sent is carried out after all nobody knows: who watches must look.
+func (a *attempt) giveUp(err error) {
+	for _, c := range a.sent {
+		a.store.lose(a.id, c.env.tag)
+	}
+	a.refuse(a.store.fault("commit", err))
+}
