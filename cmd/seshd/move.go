@@ -75,9 +75,7 @@ func newImport(environ []string) *cobra.Command {
 		Example: "  seshd import --url http://127.0.0.1:8001 --in sessions.ndjson\n  gunzip <sessions.ndjson.gz | seshd import --data ./data",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
-			defer stop()
-			from := cmd.InOrStdin()
+			from := cmd.InOrStdin() // whose reads only a signal ends: no handler, and what was committed is safe
 			if in != "" {
 				file, err := os.Open(in)
 				if err != nil {
@@ -86,7 +84,7 @@ func newImport(environ []string) *cobra.Command {
 				defer file.Close()
 				from = file
 			}
-			counts, err := p.take(ctx, cmd, from)
+			counts, err := p.take(cmd.Context(), cmd, from)
 			if err != nil {
 				return err
 			}
