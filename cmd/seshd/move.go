@@ -27,7 +27,8 @@ directory, unless you gave one).`
 
 const importLong = `import takes in what seshd export wrote, from stdin or a file. A session that is there already stays as it is, unless it is older; one
 that was ended there stays ended, and one that was ended where the export comes from is ended. So import again what was
-written since the first time; write to a session on one side only. Open tabs see what comes.
+written since the first time; write to a session on one side only. Open tabs see what comes. Once visitors have left the other server
+import from it no more: what has timed out there would end here.
 
 It prints how many sessions were imported, how many were as new or newer, ended there, or have timed out.`
 
