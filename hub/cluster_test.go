@@ -38,6 +38,7 @@ type node struct {
 	held     bool
 	inbox    []session.Event // of other servers, where held
 	cut      bool
+	asked    int             // how often, in or out of reach
 	goesBack *session.Record // what Load returns instead
 	loaded   func()          // called once, after a load
 	watching func()          // called within Watch
@@ -162,6 +163,7 @@ var errCut = session.Refuse(session.Unavailable, "the session store cannot be re
 
 func (n *node) reach() (err error) {
 	n.locked(func() {
+		n.asked++
 		if n.cut {
 			err = errCut
 		}

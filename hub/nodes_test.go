@@ -160,6 +160,25 @@ func TestLookUntilItSucceeds(t *testing.T) {
 	})
 }
 
+// TestOneLookAtATime: a room whose store is out of reach asks again after a pause, however many lookers are idle.
+func TestOneLookAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := startCluster(t, 1, session.Options{}, Options{})
+		n := c.nodes[0]
+		_, handle := n.manager.Begin()
+		join(t, n.hub, handle, nil)
+		n.sever()
+		before := n.asked
+		n.listener.Missed([]session.ID{handle.ID}, false)
+		<-time.After(10 * lookPause)
+		n.locked(func() {
+			if asked := n.asked - before; asked < 5 || asked > 11 {
+				t.Errorf("asked %d times in ten pauses", asked)
+			}
+		})
+	})
+}
+
 // TestLastMessageLost: it shows no gap, so a room compares.
 func TestLastMessageLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

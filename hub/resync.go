@@ -78,11 +78,11 @@ func (h *Hub) lookAtAll() {
 		if h.lookAt(r) == nil {
 			continue
 		}
-		h.look(r)
 		select {
 		case <-h.ctx.Done():
 		case <-time.After(lookPause + rand.N(lookPause)):
 		}
+		h.look(r) // not before, or another looker would ask at once
 	}
 }
 

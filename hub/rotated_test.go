@@ -168,6 +168,33 @@ func TestOutStaysOut(t *testing.T) {
 	ended.wantUntold("secret")
 }
 
+// TestImportOfAnotherLogin: on either side the devices changed once since the session was moved. What an import brings is not for
+// the tabs of a device that it puts out.
+func TestImportOfAnotherLogin(t *testing.T) {
+	m, h := start(t, session.Options{}, Options{})
+	_, visitor := m.Begin()
+	set(t, m, visitor, "fruit", `"cherries"`)
+	here, err := m.Rotate(context.Background(), visitor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := join(t, h, here.Handle, nil)
+	r.read()
+
+	_, there := m.Begin()
+	imported := *here.Record
+	imported.Devices = []session.Device{{ID: there.Device, Key: there.Key, Issued: there.Issued, Ends: there.Ends}}
+	secret := session.Mutation{Set: map[string]json.RawMessage{"secret": json.RawMessage("1")}}
+	if imported.State, err = imported.State.Apply(&secret, session.Rules{}); err != nil {
+		t.Fatal(err)
+	}
+	if fate, err := m.Import(context.Background(), session.Saved{Record: &imported}); err != nil || fate != session.Taken {
+		t.Fatalf("%v, %v", fate, err)
+	}
+	r.untilBye("logged_out")
+	r.wantUntold("secret")
+}
+
 // heldFeed is a store whose feed can be held back, as another node's would be.
 type heldFeed struct {
 	session.Store

@@ -69,6 +69,7 @@ func (s Saved) Enter(current *Record, known map[TokenKey]*TokenRecord, now time.
 	next.bound()
 	if current != nil {
 		next.State = next.State.after(current.State)
+		next.Epoch = max(next.Epoch, current.Epoch) + 1 // rooms keep it from the tabs of devices that went
 	}
 	h, _ := next.Handle(devices[0].ID) // which is listed
 	return Taken, &Step{Handle: h, Before: current, After: &next, Cause: Imported}, nil
@@ -98,9 +99,10 @@ func (s Saved) bury(current *Record, known *TokenRecord, now time.Time) (Fate, *
 	return Taken, step, token
 }
 
-// supersedes says whether the record is of a later commit than another one of its session.
+// supersedes says whether the record is of a later commit than another one of its session. A device that comes is activity;
+// epochs come last, since an import counts its own.
 func (r *Record) supersedes(other *Record) bool {
-	return cmp.Or(cmp.Compare(r.State.Version, other.State.Version), cmp.Compare(r.Epoch, other.Epoch), r.Touched.Compare(other.Touched)) > 0
+	return cmp.Or(cmp.Compare(r.State.Version, other.State.Version), r.Touched.Compare(other.Touched), cmp.Compare(r.Epoch, other.Epoch)) > 0
 }
 
 // after is the state as the successor of one that it may have no history with, where both sides were written to: whoever

@@ -91,7 +91,7 @@ func (t *tab) await(talks bool) (parked bool) {
 		case framePing:
 			t.gotPing(string(payload))
 		case framePong:
-			t.extend()
+			t.gotPong()
 		default:
 			return false
 		}

@@ -203,3 +203,24 @@ func TestFreeFramesAreReadMoreSlowlyAndAllAnswered(t *testing.T) {
 		t.Errorf("%d frames took %v", 4*each, took)
 	}
 }
+
+// A tab that says nothing is no cheaper to wake: what comes between messages counts as well.
+func TestControlFramesAreReadMoreSlowly(t *testing.T) {
+	for name, kind := range map[string]int{"pings": websocket.PingMessage, "pongs": websocket.PongMessage} {
+		t.Run(name, func(t *testing.T) {
+			x, _ := start(t, setup{}).visit().enter("")
+			const frames = 2000 // twice what a second lets through at once
+			begun := time.Now()
+			for range frames {
+				if err := x.conn.WriteControl(kind, nil, time.Now().Add(time.Minute)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			x.send(`{"ping":true}`)
+			x.until("pong")
+			if took := time.Since(begun); took < 900*time.Millisecond {
+				t.Errorf("%d of them took %v", frames, took)
+			}
+		})
+	}
+}

@@ -14,15 +14,11 @@ import (
 // handleControl says what becomes of control frames, which gorilla handles inside NextReader: it returns for data only.
 func (t *tab) handleControl() {
 	t.conn.SetPingHandler(func(data string) error {
-		t.extend()
-		t.wake(func() {
-			t.pong = &data
-			t.payFrame()
-		})
+		t.gotPing(data)
 		return nil
 	})
 	t.conn.SetPongHandler(func(string) error {
-		t.extend()
+		t.gotPong()
 		return nil
 	})
 	t.conn.SetCloseHandler(func(int, string) error { return nil })
@@ -79,7 +75,19 @@ func (t *tab) readAll() error {
 
 func (t *tab) gotPing(data string) {
 	t.extend()
-	t.wake(func() { t.pong = &data })
+	t.wake(func() {
+		t.pong = &data
+		t.payFrame()
+	})
+	t.slow() // no message may ever come
+}
+
+func (t *tab) gotPong() {
+	t.extend()
+	t.mu.Lock()
+	t.payFrame()
+	t.mu.Unlock()
+	t.slow()
 }
 
 // hear notes a sign of life.

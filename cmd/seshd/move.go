@@ -27,7 +27,8 @@ directory, unless you gave one).`
 
 const importLong = `import takes in what seshd export wrote, from stdin or a file. A session that is there already stays as it is, unless it is older; one
 that was ended there stays ended, and one that was ended where the export comes from is ended. So import again what was
-written since the first time; write to a session on one side only. Open tabs see what comes.
+written since the first time; write to a session on one side only. Open tabs see what comes. Once visitors have left the other server
+import from it no more: what has timed out there would end here.
 
 It prints how many sessions were imported, how many were as new or newer, ended there, or have timed out.`
 
@@ -75,9 +76,7 @@ func newImport(environ []string) *cobra.Command {
 		Example: "  seshd import --url http://127.0.0.1:8001 --in sessions.ndjson\n  gunzip <sessions.ndjson.gz | seshd import --data ./data",
 		Args:    noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
-			defer stop()
-			from := cmd.InOrStdin()
+			from := cmd.InOrStdin() // whose reads only a signal ends: no handler, and what was committed is safe
 			if in != "" {
 				file, err := os.Open(in)
 				if err != nil {
@@ -86,7 +85,7 @@ func newImport(environ []string) *cobra.Command {
 				defer file.Close()
 				from = file
 			}
-			counts, err := p.take(ctx, cmd, from)
+			counts, err := p.take(cmd.Context(), cmd, from)
 			if err != nil {
 				return err
 			}

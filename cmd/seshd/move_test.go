@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // seshd runs a command of the program to its end, with the API key of startWithAPI.
@@ -234,4 +236,37 @@ func TestAnImportThatCannotBe(t *testing.T) {
 		})
 	}
 	b.do("POST", "/v1/import", good, "Content-Type", "application/x-ndjson").want(http.StatusOK)
+}
+
+// Whoever forgot --in waits at a terminal, and can leave.
+func TestAnImportThatWaitsCanBeInterrupted(t *testing.T) {
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), path, "import", "--data", t.TempDir())
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := in.Write(bytes.Repeat([]byte(" "), 1<<20)); err != nil { // more than a pipe holds: it reads
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	select {
+	case err = <-ended:
+	case <-time.After(10 * time.Second):
+		t.Error("it goes on after an interrupt")
+		err = errors.Join(cmd.Process.Kill(), <-ended)
+	}
+	if err == nil {
+		t.Error("it says that all went well")
+	}
 }

@@ -326,3 +326,43 @@ func importPutsDevicesOut(s *suite) {
 	s.wantGone(err)
 	other.wantLive(renewed(first, 13))
 }
+
+// importBringsNewDevices, however many went before: each end of one counts as a change of devices there, and all of them
+// as one here.
+func importBringsNewDevices(s *suite) {
+	h := handle(1)
+	for n := range byte(4) {
+		s.mustLogin(handle(n+1), handle(n+11))
+	}
+	other := s.another()
+	change := func(cause session.Cause, asks session.Handle, devices func(*session.Record) *session.Record) {
+		s.Helper()
+		_, err := s.update(session.Update{Handle: asks, Cause: cause, Change: func(r *session.Record) (*session.Record, error) {
+			return devices(r), nil
+		}})
+		if err != nil {
+			s.Fatal(err)
+		}
+	}
+	old, fresh := renewed(h, 11), renewed(h, 21)
+	change(session.LoggedOut, old, func(r *session.Record) *session.Record {
+		next := *r
+		next.Epoch++
+		next.Devices = []session.Device{r.Devices[0], r.Devices[3]}
+		return &next
+	})
+	change(session.Rotated, old, func(r *session.Record) *session.Record {
+		next := enter(r, fresh, old.Device)
+		next.Touched = r.Touched.Add(time.Second)
+		return next
+	})
+	_, tokens := s.export()
+	for key, token := range tokens {
+		if _, err := other.store.Import(context.Background(), session.Saved{Key: key, Token: token}); err != nil {
+			s.Fatal(err)
+		}
+	}
+	other.take(session.Saved{Record: s.load(h.ID)}, session.Taken)
+	other.wantLive(fresh)
+	other.wantLive(renewed(h, 14))
+}

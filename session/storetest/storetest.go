@@ -54,6 +54,7 @@ func Run(t *testing.T, open func(t *testing.T) (store session.Store, reopen func
 		"ImportKeepsWhatIsNewer":        importKeepsWhatIsNewer,
 		"ImportNeverBringsBack":         importNeverBringsBack,
 		"ImportPutsDevicesOut":          importPutsDevicesOut,
+		"ImportBringsNewDevices":        importBringsNewDevices,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &suite{T: t, open: open}

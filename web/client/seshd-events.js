@@ -54,6 +54,7 @@ const connection = (socketURL, fetch) => {
   let watch; // the abort of what brings news; none in a hidden tab
   let streams, alive; // it is a stream, and has said something since it was last asked for a sign of life
   let heard = false; // anything, and so which session this connection is of
+  let newest = 0; // of the versions that answers told of
   const lines = []; // to be posted; the first may be under way
   let posting = false;
   let probe, probed = performance.now();
@@ -78,6 +79,7 @@ const connection = (socketURL, fetch) => {
     heard = true;
     id = nextId;
     version = nextVersion;
+    newest = Math.max(newest, version);
     return true;
   };
 
@@ -139,10 +141,12 @@ const connection = (socketURL, fetch) => {
 
   // For a tab without a stream.
   const look = async () => {
+    const before = newest;
     const headers = { "Session-Id": id, "If-None-Match": `"${id}:${version}"` };
     const res = await ask("session", { headers, signal: AbortSignal.timeout(POST_WAIT) });
     const body = await read(res);
     if (socket.readyState == 3 || streams) return;
+    if (body.version < newest && before < newest) return; // a later answer was faster
     if (res.status == 304) nothingNew();
     else if (!res.ok) refused(body);
     else if (follows(`${body.id}:${body.version}`)) say({ type: "session", ...body });
@@ -164,6 +168,7 @@ const connection = (socketURL, fetch) => {
     // A server that fails has perhaps written it: sent again, it is written once.
     if (res.ok ? !(body.version >= 0) : !body.code || res.status >= 500 || CLOSES[body.code]) return refused(body);
     lines.shift();
+    newest = Math.max(newest, body.version ?? 0);
     const ahead = () => !streams && body.version > version;
     if (body.code == "conflict" && ahead()) await look();
     if (res.ok) say({ type: "ok", id: frame.id, version: body.version, duplicate: body.duplicate });

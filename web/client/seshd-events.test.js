@@ -335,6 +335,23 @@ test("a window without a place asks now and then, until there is one", async () 
   assert.deepEqual([session(), events(), closes], [undefined, undefined, []]);
 });
 
+test("what was read before a write is not told after it", async () => {
+  locks("seshd-events-0", "seshd-events-1", "seshd-events-2", "seshd-events-3");
+  connect();
+  await idle();
+  const early = session();
+  write(1);
+  session().json(200, { version: 5 });
+  await idle();
+  const late = session();
+  early.json(200, sessionFrame({ version: 4 }));
+  await idle();
+  assert.deepEqual(frames.map((f) => [f.type, f.version]), [["ok", 5]]);
+  late.json(200, sessionFrame({ version: 5 }));
+  await idle();
+  assert.deepEqual(frames.map((f) => [f.type, f.version]), [["ok", 5], ["session", 5]]);
+});
+
 test("a window that asks now and then stops when it is hidden, and when it is closed", async () => {
   locks("seshd-events-0", "seshd-events-1", "seshd-events-2", "seshd-events-3");
   connect();
