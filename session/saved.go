@@ -38,6 +38,7 @@ func (s Saved) Keys() (keys []TokenKey) {
 	if s.Record == nil {
 		return []TokenKey{s.Key}
 	}
+	keys = append(keys, s.Record.ID.endKey())
 	for _, d := range s.Record.Devices {
 		keys = append(keys, d.Key)
 	}
@@ -48,7 +49,7 @@ func (s Saved) Keys() (keys []TokenKey) {
 // token records there are under its Keys. What is Taken the store commits at once: the step, nil if there is none, and these
 // token records. It is pure.
 //
-// What was ended on either side stays ended: a session that is not there though its tokens are known was ended here, and a
+// What was ended on either side stays ended: a session that is not there though its end or its tokens are known was ended here, and a
 // device that is known and not listed was put out here.
 func (s Saved) Enter(current *Record, known map[TokenKey]*TokenRecord, now time.Time) (Fate, *Step, map[TokenKey]TokenRecord) {
 	if s.Record == nil {
@@ -59,7 +60,7 @@ func (s Saved) Enter(current *Record, known map[TokenKey]*TokenRecord, now time.
 	switch {
 	case !s.Record.Alive(now):
 		return TimedOut, nil, nil
-	case len(devices) == 0, current == nil && slices.ContainsFunc(s.Record.Devices, endedHere):
+	case len(devices) == 0, current == nil && (known[s.ID().endKey()] != nil || slices.ContainsFunc(s.Record.Devices, endedHere)):
 		return EndedHere, nil, nil
 	case current != nil && !s.Record.supersedes(current):
 		return NewerHere, nil, nil

@@ -73,19 +73,27 @@ func (s Step) gone() (gone []Device) {
 func (s Step) replaced(d Device) bool { return s.Cause.replaces() && d.ID == s.Handle.Device }
 
 // Tokens returns the token records that the step writes: of devices that are new, of those that were replaced, and of the
-// one that asked where nothing had been written, which is what keeps an ended session from coming back.
+// one that asked where nothing had been written, which is what keeps an ended session from coming back; and one of its end, for
+// imports: elsewhere it may have got tokens since that nobody knows here.
 func (s Step) Tokens(now time.Time) map[TokenKey]TokenRecord {
 	if s.Cause == "" && s.Before != nil {
 		return nil
 	}
 	tokens := make(map[TokenKey]TokenRecord)
+	var last time.Time
 	for _, d := range s.gone() {
+		if d.Ends.After(last) {
+			last = d.Ends
+		}
 		switch {
 		case s.replaced(d):
 			tokens[d.Key] = TokenRecord{ID: s.Handle.ID, Ends: d.Ends, Replaced: now}
 		case s.Before == nil:
 			tokens[d.Key] = TokenRecord{ID: s.Handle.ID, Ends: d.Ends}
 		}
+	}
+	if s.After == nil {
+		tokens[s.Handle.ID.endKey()] = TokenRecord{ID: s.Handle.ID, Ends: last}
 	}
 	for _, d := range s.arrivals() {
 		tokens[d.Key] = TokenRecord{ID: s.After.ID, Ends: d.Ends}

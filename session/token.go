@@ -34,6 +34,7 @@ const (
 	labelID     = "seshd session id"
 	labelDevice = "seshd device"
 	labelKey    = "seshd token key"
+	labelEnd    = "seshd ended session" // of an id
 )
 
 func (t Token) derive(label string) []byte {
@@ -46,6 +47,9 @@ func (t Token) derive(label string) []byte {
 type ID [16]byte
 
 func (id ID) String() string { return hex.EncodeToString(id[:]) }
+
+// endKey is under which a store knows that a session was ended, whatever tokens it may have got since elsewhere.
+func (id ID) endKey() TokenKey { return sha256.Sum256(append([]byte(labelEnd), id[:]...)) }
 
 // ParseID reads the 32 lower-case hex digits of an id.
 func ParseID(s string) (id ID, ok bool) {

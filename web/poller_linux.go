@@ -7,6 +7,7 @@ import (
 	"os"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -39,6 +40,9 @@ func newPoller() (*poller, error) {
 	}
 	p := &poller{epoll: os.NewFile(uintptr(fd), "epoll"), tabs: make(map[spot]*tab)}
 	if p.raw, err = p.epoll.SyscallConn(); err != nil {
+		return nil, errors.Join(err, p.epoll.Close())
+	}
+	if err := p.epoll.SetReadDeadline(time.Time{}); err != nil { // Go's poller did not take it, and nobody would ever be woken
 		return nil, errors.Join(err, p.epoll.Close())
 	}
 	return p, nil

@@ -79,7 +79,7 @@ func serveParked(t *testing.T, moment time.Duration) (*App, *httptest.Server) {
 func openParked(t *testing.T, app *App, server *httptest.Server) *wire {
 	t.Helper()
 	x := dialWire(t, server, http.Header{}, 0)
-	x.until("its first frame", func(f wireFrame) bool { return f.Type == "session" })
+	x.untilSession()
 	app.untilParked(t, 1)
 	return x
 }
@@ -96,7 +96,15 @@ func (w *wire) untilPong() {
 	w.until("a pong", func(f wireFrame) bool { return f.Type == "pong" })
 }
 
-var asksForPong = masked(frameText, `{"ping":true}`)
+func (w *wire) untilSession() {
+	w.t.Helper()
+	w.until("the session", func(f wireFrame) bool { return f.Type == "session" })
+}
+
+var (
+	asksForPong    = masked(frameText, `{"ping":true}`)
+	asksForSession = masked(frameText, `{"get":true}`)
+)
 
 const (
 	never   = time.Hour // for a tab to be parked, having talked
@@ -133,8 +141,8 @@ func TestATabThatTalksKeepsItsReader(t *testing.T) {
 	app, server := serveParked(t, never)
 	x := openParked(t, app, server)
 	for range 3 {
-		x.raw(asksForPong)
-		x.untilPong()
+		x.raw(asksForSession)
+		x.untilSession()
 		if n := app.poller.count(); n != 0 {
 			t.Fatal("it is parked already")
 		}
@@ -161,6 +169,9 @@ func TestPingsAndPongsDoNotCountAsTalk(t *testing.T) {
 		})
 		app.untilParked(t, 1)
 	}
+	x.raw(asksForPong)
+	x.untilPong()
+	app.untilParked(t, 1)
 }
 
 // A frame that is cut in two anywhere is read once it is whole, and holds up nobody. The first part is there for longer than a
@@ -351,8 +362,8 @@ func TestAnEventThatIsLateNamesNobody(t *testing.T) {
 	x := openParked(t, app, server)
 	only := app.onlyTab(t)
 	before := only.parkedAt()
-	x.raw(asksForPong)
-	x.untilPong()
+	x.raw(asksForSession)
+	x.untilSession()
 	app.untilParked(t, 1)
 	after := only.parkedAt()
 	if before.fd != after.fd || before == after {

@@ -39,7 +39,7 @@ func (t *tab) read() {
 // readAll reads until the connection fails, the other side closes it, or the tab is parked.
 func (t *tab) readAll() error {
 	t.allow(t.app.pongWait)
-	for talks := false; ; talks = true {
+	for talks := false; ; {
 		t.slow()
 		if talks {
 			t.hear()
@@ -69,7 +69,14 @@ func (t *tab) readAll() error {
 			t.dismiss(tooLarge(len(text), limit))
 			continue
 		}
-		t.handleFrame(text)
+		if t.handleFrame(text) {
+			talks = true
+		} else if !talks {
+			t.hear()
+			if t.park() {
+				return errParked
+			}
+		}
 	}
 }
 
@@ -131,10 +138,11 @@ func (t *tab) dismiss(bye *hub.Bye) {
 	t.wake(func() {})
 }
 
-// handleFrame takes a place in the order of answers and does what the frame asks.
-func (t *tab) handleFrame(text []byte) {
+// handleFrame takes a place in the order of answers and does what the frame asks. It is false for a ping, which is no talk:
+// every page that is seen sends one now and then.
+func (t *tab) handleFrame(text []byte) (talk bool) {
 	if !t.hasRoom() {
-		return
+		return true
 	}
 	f, err := decodeFrame(text)
 	switch {
@@ -147,6 +155,7 @@ func (t *tab) handleFrame(text []byte) {
 	default:
 		t.submit(f.mutation)
 	}
+	return err != nil || !f.ping
 }
 
 // hasRoom waits while too much is unanswered: a tab that does not read its answers is not read from.

@@ -113,8 +113,8 @@ func exportHasWhatIsAlive(s *suite) {
 				s.Errorf("token %d: %+v, %v", h.ID[0], token, found)
 			}
 		}
-		if len(tokens) != 3 {
-			s.Errorf("%d tokens lead nowhere, want 3", len(tokens))
+		if len(tokens) != 4 { // and that of the end
+			s.Errorf("%d tokens lead nowhere, want 4", len(tokens))
 		}
 	}
 	check()
@@ -286,6 +286,14 @@ func importNeverBringsBack(s *suite) {
 	if last := told[len(told)-1]; last.Record != nil || !slices.Contains(last.Gone, there.Device) {
 		s.Errorf("the feed told %+v", last)
 	}
+	moved := handle(3)
+	s.mustIncr(moved, time.Hour)
+	other.take(session.Saved{Record: s.load(moved.ID)}, session.Taken)
+	if err := other.end(moved); err != nil {
+		s.Fatal(err)
+	}
+	s.mustLogin(moved, renewed(moved, 13)) // which the other does not know of
+	other.take(session.Saved{Record: s.load(moved.ID)}, session.EndedHere)
 	late := *s.load(here.ID)
 	late.ID, late.Deadline = session.ID{9}, time.Now().Add(-time.Second)
 	other.take(session.Saved{Record: &late}, session.TimedOut)
