@@ -23,6 +23,7 @@ type cell struct {
 	events   []session.Event
 	notAfter int64 // milliseconds of Redis' clock; 0: any time
 	fault    error // it could not be found out what to do
+	doubt    bool  // somebody was refused, perhaps for no more than that the session was looked at too early
 	sent     bool  // Redis may have it
 }
 
@@ -43,6 +44,7 @@ func (c *cell) run(ops []*op) error {
 			return c.fault
 		}
 		if o.err != nil {
+			before.doubt = c.doubt
 			*c = before
 		}
 		o.current, o.events = c.env.record, c.events[told:len(c.events):len(c.events)]
@@ -60,7 +62,10 @@ func (c *cell) admit(h session.Handle) error {
 		c.fault = err
 		return err
 	}
-	return h.Admit(c.env.record, token, c.now)
+	err = h.Admit(c.env.record, token, c.now)
+	// A token that is known and a session that is not there mean that it ended, or that it began between the two looks.
+	c.doubt = c.doubt || err != nil && token != nil && !c.env.exists()
+	return err
 }
 
 // token returns what is known of a handle's token. A session that was ended says so itself.

@@ -35,56 +35,67 @@ func (a *attempt) commit() *envelope {
 	ctx, cancel := context.WithDeadline(context.Background(), a.until.Add(commandTimeout))
 	defer cancel()
 	err := error(errBusy)
-	for try := 0; try == 0 || time.Now().Before(a.until); try++ {
-		if try > 0 {
-			time.Sleep(pause(try))
+	for n := 0; n == 0 || time.Now().Before(a.until); n++ {
+		if n > 0 {
+			time.Sleep(pause(n))
 		}
-		read := a.base == nil
-		if read {
-			var failed error
-			if a.base, failed = a.store.read(ctx, a.id); failed != nil {
-				a.base, err = nil, failed
-				continue
-			}
+		last, done, failed := a.try(ctx)
+		if done {
+			return last
 		}
-		if mine := a.found(); mine != nil {
-			return a.done(ctx, mine)
-		}
-		if a.base.move != nil && !a.moving && !a.moveOn() {
-			a.base, err = nil, errMoving
-			continue
-		}
-		c := a.store.newCell(ctx, a.id, a.base)
-		if failed := c.run(a.ops); failed != nil {
+		if failed != nil {
 			a.base, err = nil, failed
-			continue
 		}
-		if !c.changed {
-			if read {
-				a.answer()
-				return a.base
-			}
-			a.base = nil // it may be old, and nothing is compared: read it
-			try--
-			continue
-		}
-		conflict, failed := a.write(ctx, c)
-		switch {
-		case failed == nil && conflict == nil:
-			return a.done(ctx, c)
-		case errors.Is(failed, errLate):
-			a.refuse(errLate)
-			return nil
-		case failed != nil:
-			err = failed
-			if c.sent {
-				a.sent = append(a.sent, c)
-			}
-		}
-		a.base = conflict
 	}
 	a.giveUp(err)
 	return nil
+}
+
+// try is done where the ops are answered.
+func (a *attempt) try(ctx context.Context) (last *envelope, done bool, err error) {
+	read := a.base == nil
+	if read {
+		if a.base, err = a.store.read(ctx, a.id); err != nil {
+			return nil, false, err
+		}
+	}
+	if mine := a.found(); mine != nil {
+		return a.done(ctx, mine), true, nil
+	}
+	if a.base.move != nil && !a.moving && !a.moveOn() {
+		return nil, false, errMoving
+	}
+	c := a.store.newCell(ctx, a.id, a.base)
+	if err := c.run(a.ops); err != nil {
+		return nil, false, err
+	}
+	if c.doubt {
+		again, err := a.store.read(ctx, a.id)
+		if err != nil || again.exists() {
+			a.base = again
+			return nil, false, err
+		}
+	}
+	switch {
+	case !c.changed && read:
+		a.answer()
+		return a.base, true, nil
+	case !c.changed: // on what may be old, and nothing is compared
+		a.base = nil
+		return a.try(ctx)
+	}
+	conflict, err := a.write(ctx, c)
+	switch {
+	case err == nil && conflict == nil:
+		return a.done(ctx, c), true, nil
+	case errors.Is(err, errLate):
+		a.refuse(errLate)
+		return nil, true, nil
+	case err != nil && c.sent:
+		a.sent = append(a.sent, c)
+	}
+	a.base = conflict
+	return nil, false, err
 }
 
 // found returns the commit of this attempt that turns out to have been carried out.

@@ -182,6 +182,27 @@ func TestServersHearOfEachOther(t *testing.T) {
 	}
 }
 
+// TestASessionThatBeginsOnTwoServersAtOnce: whoever is second writes to what the first began.
+func TestASessionThatBeginsOnTwoServersAtOnce(t *testing.T) {
+	redis := redistest.Start(t)
+	a, b := serverOn(t, redis), serverOn(t, redis)
+	for n := range byte(200) {
+		h := visitor(n + 1)
+		var all sync.WaitGroup
+		for _, s := range []*server{a, b} {
+			all.Go(func() {
+				if _, err := s.add(h); err != nil {
+					t.Errorf("session %d: %v", n+1, err)
+				}
+			})
+		}
+		all.Wait()
+		if r := a.mustLoad(h.ID); r.State.Version != 2 {
+			t.Errorf("session %d is at version %d", n+1, r.State.Version)
+		}
+	}
+}
+
 func TestAnUnwatchedSessionIsNotHeardOf(t *testing.T) {
 	redis := redistest.Start(t)
 	a, b := serverOn(t, redis), serverOn(t, redis)
