@@ -20,6 +20,9 @@ type Input struct {
 	Mutation string // JSON, as on the wire but without the id; empty: a read
 	Client   string // with ID: the mutation counts once
 	ID       uint64
+	// Anew is no question: the store may have gone back in time, as it says, and so its versions go on from higher ones. If it did
+	// go back, no order explains what was answered.
+	Anew bool
 }
 
 // Output is what it was answered.
@@ -146,6 +149,9 @@ func bySession(operations []porcupine.Operation) (parts [][]porcupine.Operation)
 func describe(input, output any) string {
 	in, out := input.(Input), output.(Output)
 	asked, answer := "read", fmt.Sprintf("ok %d", out.Version)
+	if in.Anew {
+		return "versions go on from higher ones"
+	}
 	if in.Mutation != "" {
 		asked = in.Mutation
 	}
