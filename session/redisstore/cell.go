@@ -26,11 +26,14 @@ type cell struct {
 	sent     bool  // Redis may have it
 }
 
-func (s *Store) newCell(ctx context.Context, id session.ID, base *envelope) *cell {
-	return &cell{
+// newCell begins with what is there, which is not of a lineage before the one that is known.
+func (s *Store) newCell(ctx context.Context, id session.ID, base *envelope, lineage uint64) *cell {
+	c := &cell{
 		store: s, ctx: ctx, id: id, now: time.Now(), env: *base, base: base,
 		tokens: make(map[session.TokenKey]session.TokenRecord),
 	}
+	c.env.lineage = max(lineage, base.lineage)
+	return c
 }
 
 // run runs the ops, each on what those before it left.
@@ -60,7 +63,21 @@ func (c *cell) admit(h session.Handle) error {
 		c.fault = err
 		return err
 	}
-	return h.Admit(c.env.record, token, c.now)
+	err = h.Admit(c.env.record, token, c.now)
+	if err != nil && c.fault == nil {
+		c.fault = c.outdated()
+	}
+	return err
+}
+
+// outdated is an error where there is something else by now than the cell began with. A refusal is not compared with that, as a
+// commit is, and what is known of a token may be of another server's commit since.
+func (c *cell) outdated() error {
+	there, err := c.store.read(c.ctx, c.id)
+	if err == nil && there.tag != c.base.tag {
+		err = errBusy
+	}
+	return err
 }
 
 // token returns what is known of a handle's token. A session that was ended says so itself.

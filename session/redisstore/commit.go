@@ -39,9 +39,16 @@ func (a *attempt) commit() *envelope {
 		if try > 0 {
 			time.Sleep(pause(try))
 		}
+		lineage, failed := a.store.lineage.of(ctx, a.store)
+		if failed != nil {
+			err = failed
+			continue
+		}
+		if a.base != nil && a.base.before(lineage) {
+			a.base = nil
+		}
 		read := a.base == nil
 		if read {
-			var failed error
 			if a.base, failed = a.store.read(ctx, a.id); failed != nil {
 				a.base, err = nil, failed
 				continue
@@ -54,7 +61,7 @@ func (a *attempt) commit() *envelope {
 			a.base, err = nil, errMoving
 			continue
 		}
-		c := a.store.newCell(ctx, a.id, a.base)
+		c := a.store.newCell(ctx, a.id, a.base, lineage)
 		if failed := c.run(a.ops); failed != nil {
 			a.base, err = nil, failed
 			continue
@@ -101,35 +108,43 @@ func (a *attempt) found() *cell {
 // write sends a commit. conflict is what was there instead; an error leaves it open whether it is carried out.
 func (a *attempt) write(ctx context.Context, c *cell) (conflict *envelope, err error) {
 	s := a.store
-	lineage, err := s.lineage.of(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	c.env.lineage = max(lineage, c.base.lineage)
 	c.env.succeed(makeTag(s.node, s.number.Add(1)))
 	c.env.outbox = c.outbox
 	if err := s.announce(ctx, c); err != nil {
 		return nil, err
 	}
-	value := c.env.encode()
+	c.sent = true
+	there, err := s.put(ctx, a.id, c.base.fence(), &c.env, putting{c.expires(), c.notAfter, s.node, c.events})
+	if err != nil || there == nil {
+		return nil, err
+	}
+	return s.found(ctx, a.id, *there)
+}
+
+// putting is what a value is stored with.
+type putting struct {
+	expires  time.Time
+	notAfter int64 // as that of a cell
+	by       nodeID
+	events   []session.Event
+}
+
+// put stores and publishes a value, if what is there begins with fence; else it returns that.
+func (s *Store) put(ctx context.Context, id session.ID, fence string, e *envelope, p putting) (there *[]byte, err error) {
+	value := e.encode()
 	message, whole := "1", len(value) <= maxTold
 	if !whole {
 		message = "0"
 	}
-	c.sent = true
-	result := s.run(ctx, s.scripts.commit, []string{sessionKey(a.id)}, c.base.fence(), rueidis.BinaryString(value),
-		strconv.FormatInt(c.expires().UnixMilli(), 10), strconv.FormatInt(c.notAfter, 10),
-		s.publish, channelOf(a.id), string(encodeNews(s.node, c.env, c.events)), message)
-	answer, err := result.ToMessage()
+	answer, err := s.run(ctx, s.scripts.commit, []string{sessionKey(id)}, fence, rueidis.BinaryString(value),
+		strconv.FormatInt(p.expires.UnixMilli(), 10), strconv.FormatInt(p.notAfter, 10),
+		s.publish, channelOf(id), string(encodeNews(p.by, *e, p.events)), message).ToMessage()
 	if err != nil {
 		return nil, err
 	}
 	if answer.IsString() {
 		text, err := answer.AsBytes()
-		if err != nil {
-			return nil, err
-		}
-		return s.found(ctx, a.id, text)
+		return &text, err
 	}
 	if done, err := answer.AsInt64(); err != nil || done == 0 {
 		return nil, errors.Join(errLate, err)
@@ -172,9 +187,6 @@ func (a *attempt) done(ctx context.Context, c *cell) *envelope {
 			return nil
 		}
 		time.Sleep(pause(try))
-	}
-	if lineage, err := s.lineage.of(ctx, s); err == nil && current.lineage < lineage {
-		current.renew(lineage) // the commit went to a Redis that took another's place
 	}
 	s.tellOwn(a.id, &current, c.events)
 	a.answer()
