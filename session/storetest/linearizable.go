@@ -122,7 +122,7 @@ func (c *cluster) breaks() {
 	stores, anew := fault()
 	for _, call := range begun {
 		if anew {
-			call.End(history.Output{})
+			call.Lost() // since it is when a session is asked for that it is presented so
 		}
 	}
 	for n, store := range stores {

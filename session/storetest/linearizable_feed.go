@@ -21,15 +21,16 @@ type feed struct {
 	loading sync.WaitGroup
 	news    chan struct{} // holds one where something is known that was not
 
-	mu       sync.Mutex // guards what follows
-	versions map[session.ID]uint64
-	anew     map[session.ID]bool // the next version may be any
+	mu       sync.Mutex            // guards what follows
+	fed      map[session.ID]uint64 // the newest that the feed told
+	versions map[session.ID]uint64 // the newest that is known
+	anew     map[session.ID]bool   // the feed's next version may be any
 }
 
 func newFeed(c *cluster, number int, m *session.Manager) *feed {
 	f := &feed{
 		cluster: c, number: number, manager: m, listens: make(map[session.ID]*history.Call), news: make(chan struct{}, 1),
-		versions: make(map[session.ID]uint64), anew: make(map[session.ID]bool),
+		fed: make(map[session.ID]uint64), versions: make(map[session.ID]uint64), anew: make(map[session.ID]bool),
 	}
 	f.running, f.end = context.WithCancel(context.Background())
 	for _, h := range c.handles {
@@ -65,10 +66,10 @@ func (f *feed) hear(e session.Event) {
 	}
 	version := e.Record.State.Version
 	f.mu.Lock()
-	if version < f.versions[e.ID] && !f.anew[e.ID] {
-		f.cluster.fail("the feed of node %d told version %d of session %s after %d", f.number, version, e.ID, f.versions[e.ID])
+	if version < f.fed[e.ID] && !f.anew[e.ID] {
+		f.cluster.fail("the feed of node %d told version %d of session %s after %d", f.number, version, e.ID, f.fed[e.ID])
 	}
-	f.versions[e.ID], f.anew[e.ID] = version, false
+	f.fed[e.ID], f.versions[e.ID], f.anew[e.ID] = version, max(version, f.versions[e.ID]), false
 	f.mu.Unlock()
 	f.noted(e.Record)
 }
@@ -109,7 +110,7 @@ func (f *feed) load(h session.Handle) {
 		f.mu.Lock()
 		newer := r.State.Version > f.versions[h.ID]
 		if newer {
-			f.versions[h.ID], f.anew[h.ID] = r.State.Version, false
+			f.versions[h.ID] = r.State.Version
 		}
 		f.mu.Unlock()
 		if newer {
