@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/seshd/seshd/session"
 	"github.com/seshd/seshd/session/archive"
 	"github.com/seshd/seshd/session/pebblestore"
 )
@@ -166,7 +167,15 @@ func (p *place) with(cmd *cobra.Command, local func(*pebblestore.Store) error, r
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	return local(store)
+	return plain(local(store))
+}
+
+// plain is what a refusal says, without the code, which is for programs.
+func plain(err error) error {
+	if refusal, ok := errors.AsType[*session.Error](err); ok {
+		return errors.New(refusal.Message)
+	}
+	return err
 }
 
 // ask sends a request to the server API, and returns the body of a good answer.

@@ -131,11 +131,11 @@ func TestABrokenExportIsRefused(t *testing.T) {
 		"unknown member":    {line(4, `"epoch"`, `"epic"`), `line 4: json: unknown field "epic"`},
 		"short id":          {line(4, `"id":"ab`, `"id":"`), `line 4: "id" has 30 hex digits, not 32`},
 		"no hex":            {line(4, `"id":"ab`, `"id":"xy`), "line 4: "},
-		"bad key":           {line(4, `"fruit":"`, `"a/b":"`), "line 4: "},
+		"bad key":           {line(4, `"fruit":"`, `"a/b":"`), `line 4: key "a/b"`},
 		"a version too new": {line(4, `"fruit":1`, `"fruit":9`), `key "fruit" is of version 9, the session of 3`},
 		"a version missing": {line(4, `"fruit":1,`, ``), "line 4: it has 5 keys and the versions of 4"},
 		"deleted and there": {line(4, `{"key":"gone"`, `{"key":"fruit"`), `key "fruit" cannot have been deleted`},
-		"no client":         {line(4, `"client":"07`, `"client":"xx`), "line 4: bad_request: a client"},
+		"no client":         {line(4, `"client":"07`, `"client":"xx`), "line 4: a client"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := archive.Read(context.Background(), strings.NewReader(test.text), &shelf{})

@@ -54,8 +54,12 @@ func Read(ctx context.Context, r io.Reader, into Importer) (Counts, error) {
 		return in.counts, in.failed
 	}
 	if err != nil {
+		wrong := err.Error()
+		if refusal, ok := errors.AsType[*session.Error](err); ok {
+			wrong = refusal.Message
+		}
 		err = session.Refuse(session.BadRequest, "line %d: %s. %d sessions of it were imported: import a whole one, which skips what is there already",
-			in.line, err, in.counts.Imported)
+			in.line, wrong, in.counts.Imported)
 	}
 	return in.counts, err
 }

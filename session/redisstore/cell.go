@@ -23,15 +23,17 @@ type cell struct {
 	events   []session.Event
 	notAfter int64 // milliseconds of Redis' clock; 0: any time
 	fault    error // it could not be found out what to do
-	doubt    bool  // somebody was refused, perhaps for no more than that the session was looked at too early
 	sent     bool  // Redis may have it
 }
 
-func (s *Store) newCell(ctx context.Context, id session.ID, base *envelope) *cell {
-	return &cell{
+// newCell begins with what is there, which is not of a lineage before the one that is known.
+func (s *Store) newCell(ctx context.Context, id session.ID, base *envelope, lineage uint64) *cell {
+	c := &cell{
 		store: s, ctx: ctx, id: id, now: time.Now(), env: *base, base: base,
 		tokens: make(map[session.TokenKey]session.TokenRecord),
 	}
+	c.env.lineage = max(lineage, base.lineage)
+	return c
 }
 
 // run runs the ops, each on what those before it left.
@@ -44,7 +46,6 @@ func (c *cell) run(ops []*op) error {
 			return c.fault
 		}
 		if o.err != nil {
-			before.doubt = c.doubt
 			*c = before
 		}
 		o.current, o.events = c.env.record, c.events[told:len(c.events):len(c.events)]
@@ -63,8 +64,19 @@ func (c *cell) admit(h session.Handle) error {
 		return err
 	}
 	err = h.Admit(c.env.record, token, c.now)
-	// A token that is known and a session that is not there mean that it ended, or that it began between the two looks.
-	c.doubt = c.doubt || err != nil && token != nil && !c.env.exists()
+	if err != nil && c.fault == nil {
+		c.fault = c.outdated()
+	}
+	return err
+}
+
+// outdated is an error where there is something else by now than the cell began with. A refusal is not compared with that, as a
+// commit is, and what is known of a token may be of another server's commit since.
+func (c *cell) outdated() error {
+	there, err := c.store.read(c.ctx, c.id)
+	if err == nil && there.tag != c.base.tag {
+		err = errBusy
+	}
 	return err
 }
 

@@ -53,6 +53,13 @@ func (a *attempt) commit() *envelope {
 
 // try is done where the ops are answered.
 func (a *attempt) try(ctx context.Context) (last *envelope, done bool, err error) {
+	lineage, err := a.store.lineage.of(ctx, a.store)
+	if err != nil {
+		return nil, false, err
+	}
+	if a.base != nil && a.base.before(lineage) {
+		a.base = nil
+	}
 	read := a.base == nil
 	if read {
 		if a.base, err = a.store.read(ctx, a.id); err != nil {
@@ -65,19 +72,15 @@ func (a *attempt) try(ctx context.Context) (last *envelope, done bool, err error
 	if a.base.move != nil && !a.moving && !a.moveOn() {
 		return nil, false, errMoving
 	}
-	c := a.store.newCell(ctx, a.id, a.base)
+	c := a.store.newCell(ctx, a.id, a.base, lineage)
 	if err := c.run(a.ops); err != nil {
 		return nil, false, err
 	}
-	if c.doubt {
-		again, err := a.store.read(ctx, a.id)
-		if err != nil || again.exists() {
-			a.base = again
-			return nil, false, err
-		}
-	}
 	switch {
 	case !c.changed && read:
+		if a.base.record != nil { // another server's commit may not have been heard of yet, and comes before answers about it
+			a.store.tellOwn(a.id, a.base, []session.Event{{ID: a.id, Record: a.base.record}})
+		}
 		a.answer()
 		return a.base, true, nil
 	case !c.changed: // on what may be old, and nothing is compared
@@ -112,35 +115,43 @@ func (a *attempt) found() *cell {
 // write sends a commit. conflict is what was there instead; an error leaves it open whether it is carried out.
 func (a *attempt) write(ctx context.Context, c *cell) (conflict *envelope, err error) {
 	s := a.store
-	lineage, err := s.lineage.of(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	c.env.lineage = max(lineage, c.base.lineage)
 	c.env.succeed(makeTag(s.node, s.number.Add(1)))
 	c.env.outbox = c.outbox
 	if err := s.announce(ctx, c); err != nil {
 		return nil, err
 	}
-	value := c.env.encode()
+	c.sent = true
+	there, err := s.put(ctx, a.id, c.base.fence(), &c.env, putting{c.expires(), c.notAfter, s.node, c.events})
+	if err != nil || there == nil {
+		return nil, err
+	}
+	return s.found(ctx, a.id, *there)
+}
+
+// putting is what a value is stored with.
+type putting struct {
+	expires  time.Time
+	notAfter int64 // as that of a cell
+	by       nodeID
+	events   []session.Event
+}
+
+// put stores and publishes a value, if what is there begins with fence; else it returns that.
+func (s *Store) put(ctx context.Context, id session.ID, fence string, e *envelope, p putting) (there *[]byte, err error) {
+	value := e.encode()
 	message, whole := "1", len(value) <= maxTold
 	if !whole {
 		message = "0"
 	}
-	c.sent = true
-	result := s.run(ctx, s.scripts.commit, []string{sessionKey(a.id)}, c.base.fence(), rueidis.BinaryString(value),
-		strconv.FormatInt(c.expires().UnixMilli(), 10), strconv.FormatInt(c.notAfter, 10),
-		s.publish, channelOf(a.id), string(encodeNews(s.node, c.env, c.events)), message)
-	answer, err := result.ToMessage()
+	answer, err := s.run(ctx, s.scripts.commit, []string{sessionKey(id)}, fence, rueidis.BinaryString(value),
+		strconv.FormatInt(p.expires.UnixMilli(), 10), strconv.FormatInt(p.notAfter, 10),
+		s.publish, channelOf(id), string(encodeNews(p.by, *e, p.events)), message).ToMessage()
 	if err != nil {
 		return nil, err
 	}
 	if answer.IsString() {
 		text, err := answer.AsBytes()
-		if err != nil {
-			return nil, err
-		}
-		return s.found(ctx, a.id, text)
+		return &text, err
 	}
 	if done, err := answer.AsInt64(); err != nil || done == 0 {
 		return nil, errors.Join(errLate, err)
@@ -183,9 +194,6 @@ func (a *attempt) done(ctx context.Context, c *cell) *envelope {
 			return nil
 		}
 		time.Sleep(pause(try))
-	}
-	if lineage, err := s.lineage.of(ctx, s); err == nil && current.lineage < lineage {
-		current.renew(lineage) // the commit went to a Redis that took another's place
 	}
 	s.tellOwn(a.id, &current, c.events)
 	a.answer()

@@ -24,13 +24,20 @@ type feedShard struct {
 type watched struct {
 	watchers int
 	heard    uint64          // the newest revision that came by subscription; 0: none yet
-	told     uint64          // the newest that the feed was told
+	told     point           // the newest that the feed was told of
 	latest   *session.Record // of that
 	lost     []tag           // own commits whose answers were lost: these are heard as if they were another server's
 
 	mine      int // tabs here
 	elsewhere map[nodeID]int
 	reported  int
+}
+
+// point is where a value is in the course of its session. Where Redis goes back in time, so do revisions, in another lineage.
+type point struct{ lineage, rev uint64 }
+
+func (p point) before(other point) bool {
+	return p.lineage < other.lineage || p.lineage == other.lineage && p.rev < other.rev
 }
 
 func (s *Store) shard(id session.ID) *feedShard { return &s.shards[int(id[0])%feedShards] }
@@ -40,18 +47,19 @@ func (s *Store) tellOwn(id session.ID, e *envelope, events []session.Event) {
 	shard := s.shard(id)
 	shard.telling.Lock()
 	defer shard.telling.Unlock()
-	s.tellFeed(shard, id, e.rev, e.record, events)
+	s.tellFeed(shard, id, e, events)
 }
 
-// tellFeed tells of the events of one revision. One that comes late, behind another server's commit on top of it, is told with the
+// tellFeed tells of the events that led to a value. One that comes late, behind another server's commit on top of it, is told with the
 // newer record: versions never go back.
-func (s *Store) tellFeed(shard *feedShard, id session.ID, rev uint64, record *session.Record, events []session.Event) {
+func (s *Store) tellFeed(shard *feedShard, id session.ID, e *envelope, events []session.Event) {
+	at := point{e.lineage, e.rev}
 	var newer *session.Record
 	late := false
 	shard.mu.Lock()
 	if w := shard.watched[id]; w != nil {
-		if late, newer = rev < w.told, w.latest; !late {
-			w.told, w.latest = rev, record
+		if late, newer = at.before(w.told), w.latest; !late {
+			w.told, w.latest = at, e.record
 		}
 	}
 	shard.mu.Unlock()
@@ -92,8 +100,9 @@ func (s *Store) hearCommit(id session.ID, from nodeID, c commitNews) {
 		s.log.Error("a message that cannot be read", "session", id.String(), "error", err)
 		return
 	}
-	if lineage := s.lineage.current.Load(); e.lineage < lineage {
-		e.renew(lineage)
+	if e.before(s.lineage.current.Load()) {
+		s.behind(func(ctx context.Context) { s.hearLong(ctx, id, c) })
+		return
 	}
 	s.tellOthers(id, c, e)
 }
@@ -116,14 +125,13 @@ func (shard *feedShard) hear(id session.ID, own bool, c commitNews, missed func(
 	return !own || lost
 }
 
-// hearLong reads what was too long to come with the news of it.
+// hearLong reads what was too long to come with the news of it, or is to be renewed.
 func (s *Store) hearLong(ctx context.Context, id session.ID, c commitNews) {
 	e, err := s.read(ctx, id)
 	if err != nil {
 		s.missed([]session.ID{id}, false)
 		return
 	}
-	c.rev = max(c.rev, e.rev)
 	s.tellOthers(id, c, e)
 }
 
@@ -138,7 +146,7 @@ func (s *Store) tellOthers(id session.ID, c commitNews, e *envelope) {
 	shard := s.shard(id)
 	shard.telling.Lock()
 	defer shard.telling.Unlock()
-	s.tellFeed(shard, id, c.rev, e.record, c.events)
+	s.tellFeed(shard, id, e, c.events)
 }
 
 // watchedIDs lists what is watched.
@@ -164,7 +172,7 @@ func (s *Store) missedAll(anew bool) {
 		shard := &s.shards[i]
 		shard.mu.Lock()
 		for _, w := range shard.watched {
-			w.heard, w.told, w.latest = 0, 0, nil
+			w.heard = 0
 		}
 		shard.mu.Unlock()
 	}

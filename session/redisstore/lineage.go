@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/redis/rueidis"
 
@@ -38,12 +39,16 @@ type lineage struct {
 
 // watch has the dials of a client counted.
 func (l *lineage) watch(o *rueidis.ClientOption) {
-	o.DialCtxFn = func(ctx context.Context, address string, dialer *net.Dialer, config *tls.Config) (net.Conn, error) {
-		l.dials.Add(1)
+	o.DialCtxFn = func(ctx context.Context, address string, dialer *net.Dialer, config *tls.Config) (conn net.Conn, err error) {
 		if config != nil {
-			return (&tls.Dialer{NetDialer: dialer, Config: config}).DialContext(ctx, "tcp", address)
+			conn, err = (&tls.Dialer{NetDialer: dialer, Config: config}).DialContext(ctx, "tcp", address)
+		} else {
+			conn, err = dialer.DialContext(ctx, "tcp", address)
 		}
-		return dialer.DialContext(ctx, "tcp", address)
+		if err == nil {
+			l.dials.Add(1) // before anything is asked over it, and so before that is answered
+		}
+		return conn, err
 	}
 }
 
@@ -117,15 +122,35 @@ func infoField(info, name string) string {
 // firstVersion is where the versions of sessions go on in a lineage: no earlier one had any so high.
 func firstVersion(lineage uint64) uint64 { return lineage * versionsPerSecond }
 
-// renew presents a value of an earlier lineage: at a version that no tab was ever told, from which no delta leads back.
-func (e *envelope) renew(now uint64) {
-	e.lineage = now
-	e.record = renewed(e.record, now)
+// before says whether the value has versions of an earlier lineage.
+func (e *envelope) before(now uint64) bool {
+	return e.lineage < now && (e.record != nil || e.move != nil)
+}
+
+// renew stores a value of an earlier lineage at a version that no tab was ever told, from which no delta leads back, and
+// returns what is there then. It is a commit of its own, for what was there may go on meanwhile: a commit on top of it that was made before,
+// and comes now, must find that it is too late, or be renewed itself.
+func (s *Store) renew(ctx context.Context, id session.ID, e *envelope, now uint64) ([]byte, error) {
+	next := *e
+	next.lineage, next.record = now, renewed(e.record, now)
 	if e.move != nil {
 		moving := *e.move
 		moving.after = renewed(moving.after, now)
-		e.move = &moving
+		next.move = &moving
 	}
+	next.succeed(makeTag(nodeID{}, now)) // nobody's: what the nodes have committed last is remembered beside it
+	expires := time.Now().Add(unsweptFor)
+	if e.record != nil {
+		expires = e.record.Deadline.Add(unsweptFor)
+	}
+	there, err := s.put(ctx, id, e.fence(), &next, putting{expires: expires})
+	if err != nil {
+		return nil, err
+	}
+	if there != nil {
+		return *there, nil
+	}
+	return next.encode(), nil
 }
 
 func renewed(r *session.Record, now uint64) *session.Record {

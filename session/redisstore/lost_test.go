@@ -2,19 +2,28 @@ package redisstore
 
 import (
 	"bytes"
-	"io"
 	"net"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/seshd/seshd/session/redisstore/redistest"
 )
 
-// gate is a way to a Redis that loses answers: Redis does what it is asked, and whoever asked hears nothing but that the connection ended.
+// gate is a way to a Redis that breaks connections.
 type gate struct {
-	addr string
-	lose atomic.Int32 // so many of the next commits' answers
+	addr  string
+	redis *redistest.Server
+	lose  atomic.Int32 // of so many of the next commits Redis gets what it is asked, and whoever asked hears nothing but that the connection ended
+	late  atomic.Int32 // of so many after those Redis gets it when whoever asked has heard that the connection ended, and may have asked again
+
+	mu   sync.Mutex // guards open
+	open map[net.Conn]bool
 }
+
+// lateBy is how late a commit comes that was given up: within it others are made.
+const lateBy = 50 * time.Millisecond
 
 func newGate(t *testing.T, redis *redistest.Server) *gate {
 	t.Helper()
@@ -22,52 +31,79 @@ func newGate(t *testing.T, redis *redistest.Server) *gate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { l.Close() })
-	g := &gate{addr: l.Addr().String()}
-	go func() {
+	g := &gate{addr: l.Addr().String(), redis: redis, open: make(map[net.Conn]bool)}
+	var passing sync.WaitGroup
+	t.Cleanup(func() {
+		l.Close()
+		g.cut()
+		passing.Wait()
+	})
+	passing.Go(func() {
 		for {
 			client, err := l.Accept()
 			if err != nil {
 				return
 			}
-			server, err := net.Dial("tcp", redis.Addr)
-			if err != nil {
-				client.Close()
-				continue
-			}
-			go g.pass(client, server)
+			passing.Go(func() { g.serve(client) })
 		}
-	}()
+	})
 	return g
 }
 
-func (g *gate) pass(client, server net.Conn) {
+// cut ends all connections there are, whatever is under way.
+func (g *gate) cut() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for conn := range g.open {
+		conn.Close()
+	}
+}
+
+func (g *gate) serve(client net.Conn) {
+	server, err := net.Dial("tcp", g.redis.Addr)
+	if err != nil {
+		client.Close()
+		return
+	}
+	g.mu.Lock()
+	g.open[client], g.open[server] = true, true
+	g.mu.Unlock()
 	var losing atomic.Bool
-	go func() {
+	var answering sync.WaitGroup
+	answering.Go(func() {
 		defer client.Close()
-		buffer := make([]byte, 64<<10)
-		for {
-			n, err := server.Read(buffer)
-			if err != nil || losing.Load() {
-				return
-			}
-			if _, err := client.Write(buffer[:n]); err != nil {
-				return
-			}
+		g.pass(server, client, func([]byte) bool { return !losing.Load() })
+	})
+	g.pass(client, server, func(asked []byte) bool {
+		if !bytes.Contains(asked, []byte("PUBLISH")) { // a commit is the script that publishes on a session's channel
+			return true
 		}
-	}()
-	defer server.Close()
+		switch {
+		case g.lose.Add(-1) >= 0:
+			losing.Store(true)
+		case g.late.Add(-1) >= 0:
+			client.Close()
+			<-time.After(lateBy)
+		}
+		return true
+	})
+	server.Close()
+	answering.Wait()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.open, client)
+	delete(g.open, server)
+}
+
+// pass copies what may pass.
+func (g *gate) pass(from, to net.Conn, may func([]byte) bool) {
 	buffer := make([]byte, 64<<10)
 	for {
-		n, err := client.Read(buffer)
-		if err != nil {
+		n, err := from.Read(buffer)
+		if err != nil || !may(buffer[:n]) {
 			return
 		}
-		// A commit is the script that publishes on a session's channel.
-		if bytes.Contains(buffer[:n], []byte("PUBLISH")) && g.lose.Add(-1) >= 0 {
-			losing.Store(true)
-		}
-		if _, err := io.Copy(server, bytes.NewReader(buffer[:n])); err != nil {
+		if _, err := to.Write(buffer[:n]); err != nil {
 			return
 		}
 	}

@@ -163,20 +163,24 @@ func (s *Store) read(ctx context.Context, id session.ID) (*envelope, error) {
 	return s.found(ctx, id, value)
 }
 
-// found takes in a value that Redis has returned: of another lineage it is presented as newer than any there was.
+// found takes in a value that Redis has returned. One of an earlier lineage it has renewed before anybody sees it.
 func (s *Store) found(ctx context.Context, id session.ID, value []byte) (*envelope, error) {
-	e, err := decodeEnvelope(value)
-	if err != nil {
-		return nil, err
+	for {
+		e, err := decodeEnvelope(value)
+		if err != nil {
+			return nil, err
+		}
+		now, err := s.lineage.of(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		if !e.before(now) {
+			return e, s.carry(ctx, id, e)
+		}
+		if value, err = s.renew(ctx, id, e, now); err != nil {
+			return nil, err
+		}
 	}
-	now, err := s.lineage.of(ctx, s)
-	if err != nil {
-		return nil, err
-	}
-	if e.exists() && e.lineage < now {
-		e.renew(now)
-	}
-	return e, s.carry(ctx, id, e)
 }
 
 // get reads a value, nil where there is none.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -22,36 +21,48 @@ import (
 // Nodes are the stores of servers that serve the same data; an embedded store is one alone.
 type Nodes struct {
 	Stores []session.Store
-	// Fault breaks something while clients write, and returns the stores that the servers have from then on: the same ones,
-	// or new ones where it closed those. nil: nothing breaks.
-	Fault func() []session.Store
+	// Faults happen while clients write, one after the other, each once.
+	Faults []Fault
 }
+
+// Fault breaks something, and returns the stores that the servers have from then on: the same ones, or new ones where it closed
+// those. anew says that the store presents all sessions at higher versions from then on, since it may have gone back in time.
+type Fault func() (stores []session.Store, anew bool)
 
 // The size of a run: what Porcupine checks in about a second.
 const (
 	linearClients  = 6
 	linearSessions = 2
 	linearEach     = 60 // what each client asks for
-	linearFaults   = 3
 	linearCheck    = 10 * time.Second
+	// linearPatience is how long the last commit may take to be told on every node: the longest that a store tries to reach what it keeps.
+	linearPatience = 30 * time.Second
 )
 
 // Linearizable has clients of several nodes write and read a few sessions through session.Manager, while faults happen, and
-// checks that all they were answered, and all that the feeds told, happened in one order: see package history.
-func Linearizable(t *testing.T, open func(t *testing.T) Nodes) {
+// checks that all they were answered, and all that the feeds told, happened in one order: see package history. It returns how much
+// that was.
+func Linearizable(t *testing.T, nodes Nodes) (answers, lost int) {
+	t.Helper()
 	seed := rand.Uint64()
-	if err := linearizable(open(t), seed); err != nil {
+	h, err := linearizable(nodes, seed)
+	if err != nil {
 		t.Errorf("seed %d: %v", seed, err)
 	}
+	return h.Len()
 }
 
-func linearizable(nodes Nodes, seed uint64) error {
-	c := &cluster{nodes: nodes, history: history.New()}
+func linearizable(nodes Nodes, seed uint64) (*history.History, error) {
+	c := &cluster{
+		history: history.New(), stores: nodes.Stores, faults: nodes.Faults,
+		every: int64(linearClients * linearEach / (len(nodes.Faults) + 1)),
+	}
 	for n := range byte(linearSessions) {
 		c.handles = append(c.handles, handle(n+1))
 	}
-	c.start(nodes.Stores)
-	defer c.stop()
+	for n, store := range c.stores {
+		c.nodes = append(c.nodes, c.start(n, store))
+	}
 	var clients sync.WaitGroup
 	for n := range linearClients {
 		clients.Go(func() {
@@ -60,19 +71,24 @@ func linearizable(nodes Nodes, seed uint64) error {
 		})
 	}
 	clients.Wait()
-	return errors.Join(c.failed, c.history.Check(linearCheck))
+	c.settle()
+	for _, node := range c.nodes {
+		node.stop()
+	}
+	return c.history, errors.Join(c.failed, c.history.Check(linearCheck))
 }
 
 // cluster is the servers of one run.
 type cluster struct {
-	nodes   Nodes
 	handles []session.Handle
 	history *history.History
 	asked   atomic.Int64
+	every   int64 // so many are asked for between two faults
 
-	serving  sync.RWMutex // guards what follows; held while servers are replaced
-	managers []*session.Manager
-	heard    []*feed
+	serving sync.RWMutex // guards what follows; held while servers are replaced
+	faults  []Fault      // to come
+	stores  []session.Store
+	nodes   []*feed
 
 	mu     sync.Mutex // guards failed
 	failed error
@@ -86,79 +102,58 @@ func (c *cluster) fail(format string, args ...any) {
 	}
 }
 
-func (c *cluster) start(stores []session.Store) {
-	c.managers, c.heard = nil, nil
-	for n, store := range stores {
-		m := session.NewManager(store, session.Options{Rate: -1, NewSessions: -1, Logger: slog.New(slog.DiscardHandler)})
-		f := &feed{cluster: c, node: n, versions: make(map[session.ID]uint64), listens: make(map[session.ID]*history.Call)}
-		for _, h := range c.handles {
-			f.listens[h.ID] = c.history.Begin(linearClients+n, history.Input{Session: h.ID.String()})
-		}
-		m.Feed(f.hear)
-		c.managers, c.heard = append(c.managers, m), append(c.heard, f)
-	}
+func (c *cluster) start(n int, store session.Store) *feed {
+	return newFeed(c, n, session.NewManager(store, session.Options{Rate: -1, NewSessions: -1, Logger: slog.New(slog.DiscardHandler)}))
 }
 
-func (c *cluster) stop() {
-	for _, m := range c.managers {
-		if err := m.Close(); err != nil {
-			c.fail("close: %v", err)
-		}
-	}
-}
-
-// breaks has a fault happen. Whoever asks for something new waits for its end.
+// breaks has the next fault happen. Whoever asks for something new waits until it has.
 func (c *cluster) breaks() {
-	if c.nodes.Fault == nil {
-		return
-	}
 	c.serving.Lock()
 	defer c.serving.Unlock()
-	stores := c.nodes.Fault()
-	if !slices.Equal(stores, c.nodes.Stores) {
-		c.stop()
-		c.nodes.Stores = stores
-		c.start(stores)
-	}
-}
-
-func (c *cluster) node(n int) (*session.Manager, *feed) {
-	c.serving.RLock()
-	defer c.serving.RUnlock()
-	n %= len(c.managers)
-	return c.managers[n], c.heard[n]
-}
-
-// feed is what one node's feed told.
-type feed struct {
-	cluster *cluster
-	node    int
-
-	mu       sync.Mutex // guards what follows
-	versions map[session.ID]uint64
-	listens  map[session.ID]*history.Call
-}
-
-func (f *feed) hear(e session.Event) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if e.Record == nil {
-		f.cluster.fail("the feed of node %d told that session %s has ended", f.node, e.ID)
+	if len(c.faults) == 0 {
 		return
 	}
-	version := e.Record.State.Version
-	if version < f.versions[e.ID] {
-		f.cluster.fail("the feed of node %d told version %d of session %s after %d", f.node, version, e.ID, f.versions[e.ID])
+	fault := c.faults[0]
+	c.faults = c.faults[1:]
+	begun := []*history.Call{}
+	for _, h := range c.handles {
+		begun = append(begun, c.history.Begin(linearClients+len(c.nodes), history.Input{Session: h.ID.String(), Anew: true}))
 	}
-	f.versions[e.ID] = version
-	f.listens[e.ID].End(history.Output{Version: version, Data: content(e.Record.State)})
+	stores, anew := fault()
+	for _, call := range begun {
+		if anew {
+			call.Lost() // since it is when a session is asked for that it is presented so
+		}
+	}
+	for n, store := range stores {
+		if store != c.stores[n] {
+			c.nodes[n].stop()
+			c.nodes[n] = c.start(n, store)
+		}
+	}
+	c.stores = stores
 }
 
-// told is the newest version that the feed told.
-func (f *feed) told(id session.ID) uint64 {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.versions[id]
+func (c *cluster) node(n int) *feed {
+	c.serving.RLock()
+	defer c.serving.RUnlock()
+	return c.nodes[n%len(c.nodes)]
+}
+
+// settle waits until every node was told of the last commit.
+func (c *cluster) settle() {
+	for _, h := range c.handles {
+		r, err := c.nodes[0].manager.Load(context.Background(), h)
+		if err != nil || r == nil {
+			c.fail("at the end there is %v, %v", r, err)
+			return
+		}
+		for _, node := range c.nodes {
+			if !node.reaches(h.ID, r.State.Version) {
+				c.fail("node %d was told of version %d of session %s, which is at %d", node.number, node.told(h.ID), h.ID, r.State.Version)
+			}
+		}
+	}
 }
 
 // content is what a state holds, as package history has it.
@@ -184,7 +179,6 @@ type linearClient struct {
 }
 
 func (c *linearClient) run() {
-	every := int64(linearClients * linearEach / (linearFaults + 1))
 	for range linearEach {
 		h := c.cluster.handles[c.random.IntN(linearSessions)]
 		switch c.random.IntN(5) {
@@ -195,16 +189,16 @@ func (c *linearClient) run() {
 		default:
 			c.write(h, session.SenderID{1: byte(c.number), 15: 1})
 		}
-		if n := c.cluster.asked.Add(1); n%every == 0 && n/every <= linearFaults {
+		if c.cluster.asked.Add(1)%c.cluster.every == 0 {
 			c.cluster.breaks()
 		}
 	}
 }
 
 func (c *linearClient) read(h session.Handle) {
-	node, _ := c.cluster.node(c.number)
+	node := c.cluster.node(c.number)
 	call := c.cluster.history.Begin(c.number, history.Input{Session: h.ID.String()})
-	r, err := node.Load(context.Background(), h)
+	r, err := node.manager.Load(context.Background(), h)
 	if session.CodeOf(err) == session.Unavailable && err != nil {
 		return
 	}
@@ -234,9 +228,9 @@ func (c *linearClient) write(h session.Handle, sender session.SenderID) {
 	}
 	var lost []func()
 	for {
-		node, feed := c.cluster.node(c.number)
+		node := c.cluster.node(c.number)
 		call := c.cluster.history.Begin(c.number, in)
-		result, err := node.Apply(context.Background(), session.Submission{Handle: h, By: session.ByCode, Sender: sender, Mutation: &m})
+		result, err := node.manager.Apply(context.Background(), session.Submission{Handle: h, By: session.ByCode, Sender: sender, Mutation: &m})
 		if err != nil && session.CodeOf(err) == session.Unavailable {
 			lost = append(lost, call.Lost())
 			if in.ID == 0 {
@@ -245,7 +239,7 @@ func (c *linearClient) write(h session.Handle, sender session.SenderID) {
 			continue
 		}
 		call.End(c.answer(result, err))
-		if told := feed.told(h.ID); err == nil && result.State != result.Before && told < result.State.Version {
+		if told := node.told(h.ID); err == nil && result.State != result.Before && told < result.State.Version {
 			c.cluster.fail("an answer told of version %d, the feed of %d", result.State.Version, told)
 		}
 		for _, learnt := range lost {

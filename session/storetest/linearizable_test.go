@@ -113,7 +113,7 @@ func TestABrokenStoreIsFoundOut(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.Store, b.first = store, make(map[session.ID]*session.Record)
-			err = linearizable(Nodes{Stores: []session.Store{b}}, 1)
+			_, err = linearizable(Nodes{Stores: []session.Store{b}}, 1)
 			if b.happened != true || (err == nil) != (name == "none") {
 				t.Errorf("it happened: %v, and was found: %v", b.happened, err)
 			}

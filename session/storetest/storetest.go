@@ -22,6 +22,7 @@ func Run(t *testing.T, open func(t *testing.T) (store session.Store, reopen func
 		"CommitIsVisibleAndTold":        commitIsVisibleAndTold,
 		"UnchangedIsNotTold":            unchangedIsNotTold,
 		"ErrorChangesNothing":           errorChangesNothing,
+		"ValuesKeepTheirText":           valuesKeepTheirText,
 		"OrderOfAnswers":                orderOfAnswers,
 		"ConcurrentUpdatesAreNotLost":   concurrentUpdatesAreNotLost,
 		"EndedStaysEnded":               endedStaysEnded,

@@ -20,6 +20,9 @@ type Input struct {
 	Mutation string // JSON, as on the wire but without the id; empty: a read
 	Client   string // with ID: the mutation counts once
 	ID       uint64
+	// Anew is no question: the store may have gone back in time, as it says, and so its versions go on from higher ones, from some
+	// moment on. If it did go back, no order explains what was answered.
+	Anew bool
 }
 
 // Output is what it was answered.
@@ -84,9 +87,11 @@ func (h *History) Len() (answers, lost int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, op := range h.done {
-		if op.Return == math.MaxInt64 {
+		switch {
+		case op.Input.(Input).Anew:
+		case op.Return == math.MaxInt64:
 			lost++
-		} else {
+		default:
 			answers++
 		}
 	}
@@ -146,6 +151,9 @@ func bySession(operations []porcupine.Operation) (parts [][]porcupine.Operation)
 func describe(input, output any) string {
 	in, out := input.(Input), output.(Output)
 	asked, answer := "read", fmt.Sprintf("ok %d", out.Version)
+	if in.Anew {
+		return "versions go on from higher ones"
+	}
 	if in.Mutation != "" {
 		asked = in.Mutation
 	}

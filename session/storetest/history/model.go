@@ -11,6 +11,7 @@ import (
 // state is a session as the protocol has it. It is never changed, only replaced.
 type state struct {
 	version uint64
+	anew    bool // nobody has said yet what the version is, but that it is higher than this one
 	data    map[string]any
 	once    map[string]memory // of each client
 }
@@ -31,12 +32,35 @@ const (
 // step says whether an answer is right in a state, and what the state is after it.
 func step(before, input, output any) (bool, any) {
 	s, in, out := before.(state), input.(Input), output.(Output)
+	if in.Anew {
+		s.anew = s.anew || s.version > 0 || len(s.once) > 0
+		return true, s
+	}
+	if s.anew && !out.lost && (out.Code == "" || out.Code == conflict) {
+		known := s.told(in, out)
+		if known.version <= s.version {
+			return false, s
+		}
+		s = known
+	}
 	if in.Mutation == "" {
 		return out.lost || s.shows(out), s
 	}
 	next, right := s.write(in)
 	return out.lost || right.Code == out.Code && right.Version == out.Version && right.Duplicate == out.Duplicate &&
 		(out.Data == nil || next.shows(out)), next
+}
+
+// told is the state as it must have been, if an answer of a store that began anew is right.
+func (s state) told(in Input, out Output) state {
+	s.anew, s.version = false, out.Version
+	if in.Mutation == "" {
+		return s
+	}
+	if next, _ := s.write(in); next.version > out.Version {
+		s.version--
+	}
+	return s
 }
 
 // shows says whether a read of the state can have this answer.
@@ -58,14 +82,15 @@ func (s state) write(in Input) (state, Output) {
 	if err := json.Unmarshal([]byte(in.Mutation), &m); err != nil {
 		panic(fmt.Sprintf("the test wrote %s: %v", in.Mutation, err))
 	}
-	if m.IfVersion != nil && *m.IfVersion != s.version {
+	if m.IfVersion != nil && (s.anew || *m.IfVersion != s.version) {
 		return s, Output{Code: conflict, Version: s.version}
 	}
 	data, refusal := m.apply(s.data)
 	if refusal != "" {
 		return s, Output{Code: refusal}
 	}
-	next := state{version: s.version, data: data, once: s.once}
+	next := s
+	next.data = data
 	if len(data)+len(s.data) > 0 && !reflect.DeepEqual(data, s.data) {
 		next.version++
 	}
