@@ -78,9 +78,7 @@ func (a *attempt) try(ctx context.Context) (last *envelope, done bool, err error
 	}
 	switch {
 	case !c.changed && read:
-		if a.base.record != nil { // another server's commit may not have been heard of yet, and comes before answers about it
-			a.store.tellOwn(a.id, a.base, []session.Event{{ID: a.id, Record: a.base.record}})
-		}
+		a.store.tellRead(a.id, a.base)
 		a.answer()
 		return a.base, true, nil
 	case !c.changed: // on what may be old, and nothing is compared

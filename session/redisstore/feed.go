@@ -71,6 +71,21 @@ func (s *Store) tellFeed(shard *feedShard, id session.ID, e *envelope, events []
 	}
 }
 
+// tellRead tells the feed of what was read where an answer is about it, and another server's commit was not heard of yet: what tabs
+// are told comes before. That commit is told all the same once it is heard of, since it says who went and why.
+func (s *Store) tellRead(id session.ID, e *envelope) {
+	shard := s.shard(id)
+	shard.telling.Lock()
+	defer shard.telling.Unlock()
+	shard.mu.Lock()
+	w := shard.watched[id]
+	news := w != nil && e.record != nil && w.told.before(point{e.lineage, e.rev})
+	shard.mu.Unlock()
+	if news {
+		s.feed(session.Event{ID: id, Record: e.record})
+	}
+}
+
 // lose notes that nobody knows whether a commit was made.
 func (s *Store) lose(id session.ID, commit tag) {
 	shard := s.shard(id)
