@@ -56,6 +56,8 @@ func idle(ctx context.Context, r Run) (*Report, error) {
 	cpu := after.serverCPU - settled.serverCPU
 	report.add("idle_cpu_percent", "%", "server CPU while idle", 100*cpu.Seconds()/took.Seconds())
 	report.add("idle_cpu_us_per_tab_second", "µs", "server CPU per tab and second", float64(cpu.Microseconds())/took.Seconds()/float64(tabs))
+	m.describeRedisMemory(report, "tab", "idle tab", before, settled, float64(tabs))
+	m.describeRedis(report, "tab_second", "idle tab and second", settled, after, float64(tabs)*took.Seconds())
 	report.add("errors", "", "frames that broke the protocol", float64(l.tally.errors))
 	return report, nil
 }
