@@ -32,8 +32,8 @@ func newBench() *cobra.Command {
 			return nil
 		}
 		names := []string{}
-		for _, s := range scenarios {
-			names = append(names, s.Name)
+		for _, c := range cmd.Commands() {
+			names = append(names, c.Name())
 		}
 		return fmt.Errorf("unknown scenario %q: the nearest is %q (%s --help lists them)", args[0], nearest(args[0], names), cmd.CommandPath())
 	}
@@ -45,6 +45,7 @@ func newBench() *cobra.Command {
 	for _, s := range scenarios {
 		cmd.AddCommand(newScenario(s, &o, &asJSON))
 	}
+	cmd.AddCommand(newBenchModel(&asJSON))
 	return cmd
 }
 

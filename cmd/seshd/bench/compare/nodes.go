@@ -17,6 +17,8 @@ import (
 // compareRound is how long a server takes to compare all its rooms with a shared store: idle tabs are watched for one.
 const compareRound = 45 * time.Second
 
+const mAlone = "1,000 boards of 1 tab, 50 writes in flight"
+
 // storedBytes is the size of a session where it matters.
 const storedBytes = 1000
 
@@ -36,9 +38,18 @@ func (l *lab) nodeLoads() []measurement {
 	}
 }
 
+// idleOnNodes are so many tabs that what a server and a Redis do without any hardly counts.
+func (l *lab) idleOnNodes() int {
+	if l.quick {
+		return 200
+	}
+	return 10_000
+}
+
 // measureNodes goes through the stores and the numbers of servers, each load on fresh ones. Nobody is pinned: servers, Redis and client
 // are more than there are cores to give.
 func (l *lab) measureNodes(ctx context.Context) error {
+	idle := l.idleOnNodes()
 	for n := range l.runs {
 		fmt.Fprintf(os.Stderr, "run %d of %d\n", n+1, l.runs)
 		for _, m := range l.nodeLoads() {
@@ -51,15 +62,19 @@ func (l *lab) measureNodes(ctx context.Context) error {
 				}
 			}
 		}
-		idle := measurement{name: mIdle(l.idleTabs()), args: []string{"idle", "--for", l.each.String(), "--sessions", strconv.Itoa(l.idleTabs())}}
-		if err := l.onNodes(ctx, 0, idle); err != nil {
-			return err
-		}
-		if !l.quick {
-			idle.args[2] = compareRound.String()
-		}
-		if err := l.onNodes(ctx, 1, idle); err != nil {
-			return err
+		for nodes := range 2 { // what each thing costs by itself is the same on more
+			idleFor := l.each
+			if nodes > 0 && !l.quick {
+				idleFor = compareRound
+			}
+			for _, m := range []measurement{
+				{name: mAlone, args: []string{"boards", "--for", l.each.String(), "--tabs", "1", "--sessions", l.scaled(1000, 100)}},
+				{name: mIdle(idle), args: []string{"idle", "--for", idleFor.String(), "--sessions", strconv.Itoa(idle)}},
+			} {
+				if err := l.onNodes(ctx, nodes, m); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	return nil

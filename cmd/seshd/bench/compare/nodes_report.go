@@ -10,11 +10,12 @@ import (
 // nodeRows are the lines of docs/BENCH-NODES.md. seshd bench model takes what it reckons with from there, by their labels.
 func (l *lab) nodeRows() []row {
 	const ofStored = ", 1 KB sessions, 128 writers"
-	idle := mIdle(l.idleTabs())
+	idle := mIdle(l.idleOnNodes())
 	return []row{
 		{label: "mutations/s", measurement: mBoards, key: "writes_per_second", unit: "/s"},
 		{label: "deliveries/s", measurement: mBoards, key: "deliveries_per_second", unit: "/s"},
 		{label: "server CPU per delivery, all servers", measurement: mBoards, key: "server_cpu_us_per_delivery", unit: "µs"},
+		{label: "the same with one tab a session: per mutation", measurement: mAlone, key: "server_cpu_us_per_delivery", unit: "µs"},
 		{label: "client CPU per delivery, beside them", measurement: mBoards, key: "client_cpu_us_per_delivery", unit: "µs"},
 		{label: "Redis CPU per mutation", measurement: mBoards, key: "redis_cpu_us_per_write", unit: "µs"},
 		{label: "Redis commands per mutation", measurement: mBoards, key: "redis_commands_per_write"},
@@ -30,7 +31,10 @@ func (l *lab) nodeRows() []row {
 		{label: "Redis memory per stored session of 1 KB", measurement: mWrites, key: "redis_memory_per_session", unit: "bytes"},
 		{label: "server RSS per idle tab", measurement: idle, key: "rss_per_tab_bytes", unit: "bytes"},
 		{label: "server CPU per idle tab and second", measurement: idle, key: "idle_cpu_us_per_tab_second", unit: "µs"},
+		{label: "server CPU per tab opened", measurement: idle, key: "open_cpu_us_per_tab", unit: "µs"},
 		{label: "Redis memory per idle tab", measurement: idle, key: "redis_memory_per_tab", unit: "bytes"},
+		{label: "Redis CPU per tab opened", measurement: idle, key: "redis_cpu_us_per_open", unit: "µs"},
+		{label: "Redis commands per tab opened", measurement: idle, key: "redis_commands_per_open"},
 		{label: "Redis CPU per idle tab and second", measurement: idle, key: "redis_cpu_us_per_tab_second", unit: "µs"},
 		{label: "Redis commands per idle tab and second", measurement: idle, key: "redis_commands_per_tab_second"},
 	}
@@ -59,7 +63,7 @@ func (l *lab) reportNodes(w io.Writer) error {
 		}
 		b.WriteString(" |\n")
 	}
-	fmt.Fprintf(&b, "\nIdle: %s tabs, each with its own session, of which nothing was written yet.\n", readableCount(l.idleTabs()))
+	fmt.Fprintf(&b, "\nIdle: %s tabs, each with its own session, of which nothing was written yet.\n", readableCount(l.idleOnNodes()))
 	_, err := io.WriteString(w, b.String())
 	return err
 }
