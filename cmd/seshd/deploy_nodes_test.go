@@ -48,7 +48,7 @@ func startCluster(t *testing.T, proxy func(t *testing.T, addr, site string), fil
 	}
 	for i, name := range nodeNames {
 		host := fmt.Sprintf("127.0.0.%d", 1+i) // as every node has a host of its own
-		flags := withoutLimits("--addr="+host+":"+public, "--internal-addr="+host+":"+internal, "--shutdown-timeout=3s")
+		flags := withoutLimits("--addr="+host+":"+public, "--internal-addr="+host+":"+internal, "--max-tabs-per-session=0", "--shutdown-timeout=3s")
 		for variable, value := range compose.Services[name].Environment {
 			switch strings.TrimPrefix(variable, envPrefix) {
 			case "STORE":
@@ -87,7 +87,7 @@ func eachCluster(t *testing.T, test func(t *testing.T, c *cluster), more ...stri
 // openOnBoth opens tabs until each node has some.
 func (c *cluster) openOnBoth(v *browser) (tabs []*tab) {
 	c.t.Helper()
-	look := time.NewTicker(20 * time.Millisecond)
+	look := time.NewTicker(100 * time.Millisecond)
 	defer look.Stop()
 	for began := time.Now(); time.Since(began) < patience; <-look.C {
 		if tabs = append(tabs, openTab(c.t, v)); c.nodes[0].metric(c.t, "seshd_rooms") > 0 && c.nodes[1].metric(c.t, "seshd_rooms") > 0 {
@@ -222,6 +222,9 @@ func (c *cluster) await(what string, there func() bool) {
 	}
 }
 
+// backOff is how long a client waits before it sends again: longer than a proxy takes to look at its nodes again.
+const backOff = 2 * time.Second
+
 // writeThrough adds one again and again, each time under a number of its own. What failed is sent again, once.
 func writeThrough(t *testing.T, v *browser, enough <-chan struct{}, written, again *atomic.Int64) {
 	client := uuid.NewString()
@@ -234,6 +237,7 @@ func writeThrough(t *testing.T, v *browser, enough <-chan struct{}, written, aga
 		once := fmt.Sprintf("%s:%d", client, n)
 		if _, err := v.post(`{"incr":{"n":1}}`, once); err != nil {
 			again.Add(1)
+			<-time.After(backOff)
 			if _, second := v.post(`{"incr":{"n":1}}`, once); second != nil {
 				t.Errorf("a request failed twice: %v, then %v", err, second)
 				return
