@@ -95,7 +95,7 @@ func (l *lab) onNodes(ctx context.Context, nodes int, m measurement) error {
 			return err
 		}
 		defer stop()
-		store, column = []string{"--store", "redis://" + redis, "--secret-key", strings.Repeat("the same on all ", 2)}, onRedis(nodes)
+		store, column = []string{"--store", "redis://" + redis, "--secret-key", strings.Repeat("the same on all!", 2)}, onRedis(nodes)
 		args = append(args, "--redis", redis)
 	}
 	var said []*running
