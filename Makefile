@@ -1,4 +1,4 @@
-.PHONY: run build test prove fuzz bench screenshots image
+.PHONY: run build test prove fuzz bench bench-nodes screenshots image
 
 run:
 	go run ./cmd/seshd
@@ -23,6 +23,10 @@ fuzz:
 # takes: writes docs/BENCH.md and docs/bench.svg. make bench BENCH='--runs 1 --for 5s' takes a part of that.
 bench:
 	go run ./cmd/seshd/bench/compare $(BENCH)
+
+# One to three seshd on one Redis beside seshd alone, in four minutes: writes docs/BENCH-NODES.md. Needs redis-server.
+bench-nodes:
+	go run ./cmd/seshd/bench/compare --nodes --runs 1 --for 4s $(BENCH)
 
 # The pictures of the live view in the README, from the server as it is; needs Chromium.
 screenshots:

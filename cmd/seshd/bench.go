@@ -32,18 +32,20 @@ func newBench() *cobra.Command {
 			return nil
 		}
 		names := []string{}
-		for _, s := range scenarios {
-			names = append(names, s.Name)
+		for _, c := range cmd.Commands() {
+			names = append(names, c.Name())
 		}
 		return fmt.Errorf("unknown scenario %q: the nearest is %q (%s --help lists them)", args[0], nearest(args[0], names), cmd.CommandPath())
 	}
 	shared := cmd.PersistentFlags()
-	shared.StringVar(&o.URL, "url", "http://localhost:8000", "server to load")
-	shared.StringVar(&o.Metrics, "metrics", "", "where its metrics are, such as http://127.0.0.1:8001/metrics (default: its CPU and memory are not looked at)")
+	shared.StringSliceVar(&o.URLs, "url", []string{"http://localhost:8000"}, "server to load; or several on one store, over which the tabs are spread")
+	shared.StringSliceVar(&o.Metrics, "metrics", nil, "where the metrics of each are, such as http://127.0.0.1:8001/metrics (default: CPU and memory are not looked at)")
+	shared.StringVar(&o.Redis, "redis", "", "host:port of the Redis that they share, of which INFO is read (default: its CPU and memory are not looked at)")
 	shared.BoolVar(&asJSON, "json", false, "print one JSON object")
 	for _, s := range scenarios {
 		cmd.AddCommand(newScenario(s, &o, &asJSON))
 	}
+	cmd.AddCommand(newBenchModel(&asJSON))
 	return cmd
 }
 
@@ -59,7 +61,7 @@ func newScenario(s bench.Scenario, shared *bench.Options, asJSON *bool) *cobra.C
 			if fill != "" {
 				return bench.Fill(fill, o.Sessions, cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 			}
-			o.URL, o.Metrics = shared.URL, shared.Metrics
+			o.URLs, o.Metrics, o.Redis = shared.URLs, shared.Metrics, shared.Redis
 			return runBench(cmd, s, o, *asJSON)
 		},
 	}

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/seshd/seshd/session/redisstore/redistest"
 )
 
 // runBenchOn runs the load generator as a user does, against a server that runs.
@@ -117,6 +119,8 @@ func TestBenchSaysWhatIsInItsWay(t *testing.T) {
 		"nothing listens":                        {"--url", "http://127.0.0.1:1"},
 		"the protocol answers 64 a tab":          {"--sessions", "1", "--writers", "60"},
 		"want seshd or centrifuge":               {"idle", "--protocol", "mqtt"},
+		"want http or https for all":             {"--url", "https://" + p.addr},
+		"--redis " + p.addr:                      {"--sessions", "2", "--tabs", "2", "--writers", "2", "--for", "100ms", "--redis", p.addr},
 	} {
 		_, failed := runBenchOn(t, p, args...)
 		if !strings.Contains(failed, want) || strings.Count(failed, "\n") != 1 {
@@ -175,4 +179,52 @@ func startPeer(t *testing.T, source string) *process {
 		time.Sleep(10 * time.Millisecond)
 	}
 	return p
+}
+
+// Tabs are spread over servers that share a store, and what arrives is counted as if there were one.
+func TestBenchLoadsServersTogether(t *testing.T) {
+	redis := redistest.Start(t)
+	a, _ := startOn(t, redis)
+	b, _ := startOn(t, redis)
+	// The flags of the second server come behind those of the first.
+	f, failed := runBenchOn(t, a, "--url", "http://"+b.addr, "--metrics", "http://"+b.internal+"/metrics", "--redis", redis.Addr,
+		"--sessions", "20", "--tabs", "3", "--writers", "10", "--for", "1s")
+	if failed != "" {
+		t.Fatal(failed)
+	}
+	if f["writes"] < 40 || f["writes"]*3 != f["deliveries"]+f["folded"] || f["errors"] != 0 {
+		t.Errorf("%v writes to 3 tabs, %v deliveries, %v folded, %v errors", f["writes"], f["deliveries"], f["folded"], f["errors"])
+	}
+	for _, p := range []*process{a, b} {
+		if p.metric(t, "seshd_mutation_seconds_count") == 0 {
+			t.Error("nothing was written by way of one of the servers")
+		}
+	}
+	if f["redis_cpu_us_per_write"] <= 0 || f["redis_commands_per_write"] < 1 || f["redis_bytes_per_write"] < 1 {
+		t.Errorf("of Redis is known %v", f)
+	}
+	f, failed = runBenchOn(t, a, "writes", "--url", "http://"+b.addr, "--redis", redis.Addr, "--sessions", "50", "--size", "1000", "--writers", "8", "--for", "500ms")
+	if failed != "" || f["writes_per_second_8"] <= 0 || f["redis_memory_per_session"] < 1000 || f["redis_commands_per_write_8"] < 1 {
+		t.Errorf("%s %v", failed, f)
+	}
+}
+
+func TestBenchModel(t *testing.T) {
+	path, err := binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range fencedBlocks(readFile(t, "docs/DEPLOY.md")) {
+		if out, err := exec.Command(path, strings.Fields(b.text)[1:]...).CombinedOutput(); err != nil || !strings.Contains(string(out), "primaries of Redis") {
+			t.Errorf("%s\n%s %v", b.text, out, err)
+		}
+	}
+	out, err := exec.Command(path, "bench", "model", "--tabs", "1000", "--writes-per-tab", "2", "--tabs-per-session", "3", "--json").CombinedOutput()
+	if err != nil || !strings.Contains(string(out), `"writes_per_second":2000,"deliveries_per_second":6000,`) {
+		t.Errorf("%s %v", out, err)
+	}
+	out, err = exec.Command(path, "bench", "model", "--use", "2").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "at most all of a machine") || strings.Count(string(out), "\n") != 1 {
+		t.Errorf("%s %v", out, err)
+	}
 }

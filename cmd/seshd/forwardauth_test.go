@@ -113,9 +113,16 @@ func deployed(t *testing.T, name string, edits ...string) string {
 
 func startNginx(t *testing.T, p *process, app string, edit ...string) string {
 	t.Helper()
-	addr, dir := freeAddr(t), t.TempDir()
-	site := deployed(t, "nginx-auth.conf", append(edit, "listen 80;", "listen "+addr+";",
-		"127.0.0.1:3000", app, "127.0.0.1:8000", p.addr, "127.0.0.1:8001", p.internal)...)
+	addr := freeAddr(t)
+	runNginx(t, addr, deployed(t, "nginx-auth.conf", append(edit, "listen 80;", "listen "+addr+";",
+		"127.0.0.1:3000", app, "127.0.0.1:8000", p.addr, "127.0.0.1:8001", p.internal)...))
+	return addr
+}
+
+// runNginx runs it with a site that listens at addr.
+func runNginx(t *testing.T, addr, site string) {
+	t.Helper()
+	dir := t.TempDir()
 	// In one process, which is whoever runs the test, and with every file in a directory of the test.
 	main := "daemon off; master_process off; pid nginx.pid; error_log stderr;\nevents {}\nhttp {\naccess_log off;\ninclude site.conf;\n"
 	for _, temporary := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
@@ -127,20 +134,24 @@ func startNginx(t *testing.T, p *process, app string, edit ...string) string {
 		}
 	}
 	startFrontend(t, addr, "nginx", "nginx-light", "-p", dir, "-c", filepath.Join(dir, "nginx.conf"), "-e", "stderr")
-	return addr
 }
 
 func startCaddy(t *testing.T, p *process, app string, edit ...string) string {
 	t.Helper()
-	addr, dir := freeAddr(t), t.TempDir()
-	site := deployed(t, "Caddyfile-auth", append(edit, "\n:80 {", "\nhttp://"+addr+" {",
-		"127.0.0.1:3000", app, "127.0.0.1:8000", p.addr, "127.0.0.1:8001", p.internal)...)
-	file := filepath.Join(dir, "Caddyfile")
+	addr := freeAddr(t)
+	runCaddy(t, addr, deployed(t, "Caddyfile-auth", append(edit, "\n:80 {", "\nhttp://"+addr+" {",
+		"127.0.0.1:3000", app, "127.0.0.1:8000", p.addr, "127.0.0.1:8001", p.internal)...))
+	return addr
+}
+
+// runCaddy runs it with a site that listens at addr.
+func runCaddy(t *testing.T, addr, site string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "Caddyfile")
 	if err := os.WriteFile(file, []byte("{\n\tadmin off\n\tdefault_bind 127.0.0.1\n}\n"+site), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	startFrontend(t, addr, "caddy", "caddy", "run", "--config", file, "--adapter", "caddyfile")
-	return addr
 }
 
 // startFrontend runs a proxy until the end of the test, and waits until it listens.

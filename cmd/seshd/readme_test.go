@@ -338,7 +338,7 @@ func TestReadmeHasEveryFlag(t *testing.T) {
 }
 
 func TestDocsLinkToWhatIsThere(t *testing.T) {
-	for _, name := range []string{"README.md", "docs/ARCHITECTURE.md", "docs/PROTOCOL.md", "web/client/README.md", "docs/examples/flask/README.md", "docs/examples/express/README.md", "docs/examples/go/README.md"} {
+	for _, name := range []string{"README.md", "docs/ARCHITECTURE.md", "docs/PROTOCOL.md", "docs/DEPLOY.md", "cmd/seshd/bench/README.md", "web/client/README.md", "docs/examples/flask/README.md", "docs/examples/express/README.md", "docs/examples/go/README.md"} {
 		for _, link := range relativeLinks(readFile(t, name)) {
 			if _, err := os.Stat(filepath.Join(repoRoot(t), filepath.Dir(name), link)); err != nil {
 				t.Errorf("%s: %v", name, err)

@@ -52,24 +52,25 @@ func boards(ctx context.Context, r Run) (*Report, error) {
 	}
 	l.tally.describe(report, took)
 	m.describe(report, "delivery", "delivery", before, after, l.tally.deliveries)
+	m.describeRedis(report, "write", "write", before, after, float64(l.tally.writes))
 	return report, nil
 }
 
 // connect makes the client for a run.
-func (r Run) connect(ctx context.Context) (*target, *load, *meter, error) {
+func (r Run) connect(ctx context.Context) (targets, *load, *meter, error) {
 	d, err := dialectOf(r.Protocol)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	to, err := newTarget(ctx, r.URL, d)
+	to, err := newTargets(ctx, r.URLs, d)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	p, err := newPoller(to)
+	p, err := newPoller(to[0])
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	return to, newLoad(p, d, r.Progress, r.Size), newMeter(r.Metrics), nil
+	return to, newLoad(p, d, r.Progress, r.Size), newMeter(r.Options), nil
 }
 
 func (r Run) pace(l *load, d time.Duration) pace {

@@ -53,9 +53,13 @@ func idle(ctx context.Context, r Run) (*Report, error) {
 	report.add("rss_after_bytes", "bytes", "server RSS with them", settled.rss)
 	report.add("settled_seconds", "s", "settled after", waited.Seconds())
 	report.add("rss_per_tab_bytes", "bytes", "server RSS per idle tab", (settled.rss-before.rss)/float64(tabs))
+	report.add("open_cpu_us_per_tab", "µs", "server CPU per tab opened, until settled", float64((settled.serverCPU-before.serverCPU).Microseconds())/float64(tabs))
 	cpu := after.serverCPU - settled.serverCPU
 	report.add("idle_cpu_percent", "%", "server CPU while idle", 100*cpu.Seconds()/took.Seconds())
 	report.add("idle_cpu_us_per_tab_second", "µs", "server CPU per tab and second", float64(cpu.Microseconds())/took.Seconds()/float64(tabs))
+	m.describeRedisMemory(report, "tab", "idle tab", before, settled, float64(tabs))
+	m.describeRedis(report, "open", "tab opened", before, settled, float64(tabs))
+	m.describeRedis(report, "tab_second", "idle tab and second", settled, after, float64(tabs)*took.Seconds())
 	report.add("errors", "", "frames that broke the protocol", float64(l.tally.errors))
 	return report, nil
 }

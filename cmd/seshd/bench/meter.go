@@ -21,9 +21,10 @@ const (
 	settleMost     = 60
 )
 
-// meter reads the server's own figures, and this process's beside them.
+// meter reads the figures of the servers, summed up, of their Redis, and of this process beside them.
 type meter struct {
-	url    string
+	urls   []string
+	redis  string // host:port; empty: none
 	client http.Client
 }
 
@@ -31,14 +32,15 @@ type meter struct {
 type reading struct {
 	serverCPU, clientCPU time.Duration
 	rss                  float64 // of the server, bytes
+	redis                redisReading
 }
 
-func newMeter(url string) *meter {
-	return &meter{url: url, client: http.Client{Timeout: scrapeTimeout, Transport: &http.Transport{Proxy: nil}}}
+func newMeter(o Options) *meter {
+	return &meter{urls: o.Metrics, redis: o.Redis, client: http.Client{Timeout: scrapeTimeout, Transport: &http.Transport{Proxy: nil}}}
 }
 
 // known says whether the server's figures are.
-func (m *meter) known() bool { return m.url != "" }
+func (m *meter) known() bool { return len(m.urls) > 0 }
 
 func (m *meter) need(scenario string) error {
 	if m.known() {
@@ -49,16 +51,28 @@ func (m *meter) need(scenario string) error {
 
 func (m *meter) read(ctx context.Context) (r reading, err error) {
 	r.clientCPU = ownCPU()
-	if !m.known() {
-		return r, nil
+	for _, url := range m.urls {
+		if err := m.scrape(ctx, url, &r); err != nil {
+			return r, fmt.Errorf("--metrics %s: %w", url, err)
+		}
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, m.url, nil)
+	if m.redis != "" {
+		if r.redis, err = readRedis(ctx, m.redis); err != nil {
+			return r, fmt.Errorf("--redis %s: %w", m.redis, err)
+		}
+	}
+	return r, nil
+}
+
+// scrape adds what one server says.
+func (m *meter) scrape(ctx context.Context, url string, r *reading) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return r, fmt.Errorf("--metrics: %w", err)
+		return err
 	}
 	response, err := m.client.Do(request)
 	if err != nil {
-		return r, fmt.Errorf("--metrics: %w", err)
+		return err
 	}
 	defer response.Body.Close()
 	found := 0
@@ -68,17 +82,17 @@ func (m *meter) read(ctx context.Context) (r reading, err error) {
 		switch {
 		case err != nil:
 		case name == "process_cpu_seconds_total":
-			r.serverCPU = time.Duration(number * float64(time.Second))
+			r.serverCPU += time.Duration(number * float64(time.Second))
 			found++
 		case name == "process_resident_memory_bytes":
-			r.rss = number
+			r.rss += number
 			found++
 		}
 	}
 	if found != 2 {
-		return r, fmt.Errorf("--metrics %s: %s, without process_cpu_seconds_total and process_resident_memory_bytes", m.url, response.Status)
+		return fmt.Errorf("%s, without process_cpu_seconds_total and process_resident_memory_bytes", response.Status)
 	}
-	return r, nil
+	return nil
 }
 
 // settled reads once the server's memory changes no more. The load serves its tabs meanwhile.

@@ -26,7 +26,7 @@ type opened struct {
 }
 
 // open opens sessions with their tabs, and returns once each tab has its first frame.
-func (l *load) open(ctx context.Context, to *target, sessions, tabs int) error {
+func (l *load) open(ctx context.Context, to targets, sessions, tabs int) error {
 	if err := allowFiles(uint64((len(l.boards)+sessions)*tabs + spareFiles)); err != nil {
 		return err
 	}
@@ -94,11 +94,12 @@ func (l *load) join(ctx context.Context, done <-chan opened, left int) error {
 }
 
 // openBoard opens the tabs of a session, one after the other: all join what the first began.
-func (to *target) openBoard(ctx context.Context, b *board, first int, done chan<- opened) {
+func (to targets) openBoard(ctx context.Context, b *board, first int, done chan<- opened) {
 	for i, t := range b.tabs {
 		o := opened{tab: t}
-		if o.conn, o.err = to.dial(ctx, first+i); o.err == nil {
-			b.name, o.rest, o.err = to.visit(o.conn, first+i, b.name)
+		n := first + i
+		if o.conn, o.err = to.at(n).dial(ctx, n); o.err == nil {
+			b.name, o.rest, o.err = to.at(n).visit(o.conn, n, b.name)
 		}
 		if ctx.Err() != nil && o.err == nil {
 			o.err = errors.Join(ctx.Err(), o.conn.Close())

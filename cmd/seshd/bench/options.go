@@ -9,8 +9,9 @@ import (
 
 // Options say what to do to which server. What a scenario has no use for is not looked at.
 type Options struct {
-	URL     string // of the server, such as http://localhost:8000
-	Metrics string // of its metrics; empty: nothing is known of the server's CPU and memory
+	URLs    []string // of the server, such as http://localhost:8000; of several on one store, over which tabs are spread
+	Metrics []string // of the metrics of each; none: nothing is known of their CPU and memory
+	Redis   string   // host:port of the one that they share; empty: nothing is known of its CPU and memory
 
 	Protocol string // that the server speaks, one of those named here; empty: seshd's
 

@@ -39,7 +39,7 @@ func slow(ctx context.Context, r Run) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	deaf, err := to.openDeaf(ctx, l.boards[0].name)
+	deaf, err := to[0].openDeaf(ctx, l.boards[0].name)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -40,6 +41,29 @@ type target struct {
 
 	dialect dialect
 }
+
+// targets are the servers that share what is measured. Connection after connection goes to the next of them.
+type targets []*target
+
+func newTargets(ctx context.Context, urls []string, d dialect) (all targets, err error) {
+	for _, text := range urls {
+		t, err := newTarget(ctx, text, d)
+		if err != nil {
+			return nil, err
+		}
+		if len(all) > 0 && (t.tls == nil) != (all[0].tls == nil) {
+			return nil, fmt.Errorf("--url %s: want http or https for all servers", strings.Join(urls, ","))
+		}
+		all = append(all, t)
+	}
+	if len(all) == 0 {
+		return nil, errors.New("--url is empty: say which server to load")
+	}
+	return all, nil
+}
+
+// at is where the connection numbered n goes.
+func (all targets) at(n int) *target { return all[n%len(all)] }
 
 func newTarget(ctx context.Context, text string, d dialect) (*target, error) {
 	u, err := url.Parse(text)

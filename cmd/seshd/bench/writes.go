@@ -26,16 +26,25 @@ func writes(ctx context.Context, r Run) (*Report, error) {
 	if r.Sessions < 1 || len(r.WriterCounts) == 0 || r.For <= 0 {
 		return nil, errors.New("want at least one session and one --writers, --for some time")
 	}
-	to, err := newTarget(ctx, r.URL, seshdDialect{})
+	to, err := newTargets(ctx, r.URLs, seshdDialect{})
 	if err != nil {
 		return nil, err
 	}
-	w := &httpWrites{to: to, m: newMeter(r.Metrics), progress: r.Progress, cookies: make([]string, r.Sessions)}
+	w := &httpWrites{to: to, m: newMeter(r.Options), progress: r.Progress, cookies: make([]string, r.Sessions)}
+	empty, err := w.m.read(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if err := w.fill(ctx, r.Size); err != nil {
+		return nil, err
+	}
+	filled, err := w.m.read(ctx)
+	if err != nil {
 		return nil, err
 	}
 	report := new(Report)
 	report.add("sessions", "", "sessions", float64(r.Sessions))
+	w.m.describeRedisMemory(report, "session", "stored session", empty, filled, float64(r.Sessions))
 	for _, n := range r.WriterCounts {
 		if err := w.measure(ctx, report, n, r.For); err != nil {
 			return nil, err
@@ -45,7 +54,7 @@ func writes(ctx context.Context, r Run) (*Report, error) {
 }
 
 type httpWrites struct {
-	to       *target
+	to       targets
 	m        *meter
 	progress io.Writer
 	cookies  []string
@@ -100,6 +109,7 @@ func (w *httpWrites) measure(ctx context.Context, report *Report, writers int, d
 	report.addTime("p50_ms"+suffix, "p50"+label, quantile(all, 50))
 	report.addTime("p99_ms"+suffix, "p99"+label, quantile(all, 99))
 	w.m.describe(report, "write"+suffix, "write"+label, before, after, w.done.Load())
+	w.m.describeRedis(report, "write"+suffix, "write"+label, before, after, float64(w.done.Load()))
 	return nil
 }
 
@@ -123,13 +133,14 @@ func (w *httpWrites) each(ctx context.Context, writers int, run func(*poster) er
 	failed := make(chan error, writers)
 	for n := range writers {
 		go func() {
-			conn, err := w.to.dial(ctx, n)
+			to := w.to.at(n)
+			conn, err := to.dial(ctx, n)
 			if err == nil {
 				conn.SetDeadline(time.Time{})
 				stop := context.AfterFunc(ctx, func() { conn.Close() })
 				defer stop()
 				defer conn.Close()
-				err = run(&poster{to: w.to, conn: conn, reader: bufio.NewReader(conn)})
+				err = run(&poster{to: to, conn: conn, reader: bufio.NewReader(conn)})
 			}
 			failed <- err
 		}()

@@ -75,3 +75,26 @@ func TestRoundUp(t *testing.T) {
 		}
 	}
 }
+
+func TestReportOfNodes(t *testing.T) {
+	l := &lab{options: options{runs: 2, each: time.Second}, results: make(results)}
+	for _, noise := range []float64{1, 3} { // the median is twice
+		l.results.add(mBoards, embedded, map[string]float64{"writes_per_second": 600 * noise})
+		for _, n := range nodeCounts {
+			l.results.add(mBoards, onRedis(n), map[string]float64{"writes_per_second": 500 * noise, "redis_cpu_us_per_write": float64(n) * noise})
+		}
+	}
+	var b strings.Builder
+	if err := l.reportNodes(&b); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"| | embedded | 1 on Redis | 2 on Redis | 3 on Redis |\n| --- | ---: | ---: | ---: | ---: |\n",
+		"\n| mutations/s | 1,200 /s (600–1,800) | 1,000 /s (500–1,500) | 1,000 /s (500–1,500) | 1,000 /s (500–1,500) |\n",
+		"\n| Redis CPU per mutation | – | 2 µs (1–3) | 4 µs (2–6) | 6 µs (3–9) |\n",
+	} {
+		if !strings.Contains(b.String(), want) {
+			t.Errorf("no %q in\n%s", want, b.String())
+		}
+	}
+}

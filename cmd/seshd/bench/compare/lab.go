@@ -85,44 +85,66 @@ func (l *lab) on(ctx context.Context, server, measurement string, args ...string
 		return err
 	}
 	defer os.RemoveAll(data)
-	public, internal, err := freeAddresses()
-	if err != nil {
-		return err
-	}
-	serverArgs := []string{"--addr", public, "--internal-addr", internal}
+	var serverArgs []string
 	if server == seshd {
-		serverArgs = append(append(serverArgs, "--data", data), withoutLimits...)
+		serverArgs = append([]string{"--data", data}, withoutLimits...)
 	}
-	cmd := l.pinned(ctx, serverCore, l.program(server), serverArgs...)
-	log, err := os.Create(filepath.Join(data, "log")) // as verbose as it ships
+	s, err := l.start(ctx, server, filepath.Join(data, "log"), serverArgs...)
 	if err != nil {
 		return err
 	}
-	defer log.Close()
-	cmd.Stderr = log
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	defer func() {
-		cmd.Process.Kill()
-		cmd.Wait()
-	}()
-	metrics := "http://" + internal + "/metrics"
-	if err := awaitAnswer(ctx, metrics); err != nil {
-		return fmt.Errorf("%s did not start: %w", server, err)
-	}
-	args = append([]string{args[0], "--json", "--url", "http://" + public, "--metrics", metrics}, args[1:]...)
+	defer s.kill()
+	args = append([]string{args[0], "--json", "--url", s.url, "--metrics", s.metrics}, args[1:]...)
 	if server == centrifuge {
 		args = append(args, "--protocol", bench.ProtocolCentrifuge)
 	}
 	if err := l.run(ctx, server, measurement, args...); err != nil {
-		said, _ := os.ReadFile(log.Name())
-		return fmt.Errorf("%w; the server said:\n%s", err, said[max(0, len(said)-logTail):])
+		return fmt.Errorf("%w; the server said:\n%s", err, s.said())
 	}
 	return nil
 }
 
+// running is a server that was started here.
+type running struct {
+	cmd          *exec.Cmd
+	log          *os.File
+	url, metrics string
+}
+
+// start starts a server that logs as verbosely as it ships, and waits until it answers.
+func (l *lab) start(ctx context.Context, server, log string, args ...string) (s *running, err error) {
+	public, internal, err := freeAddresses()
+	if err != nil {
+		return nil, err
+	}
+	s = &running{url: "http://" + public, metrics: "http://" + internal + "/metrics"}
+	if s.log, err = os.Create(log); err != nil {
+		return nil, err
+	}
+	s.cmd = l.pinned(ctx, serverCore, l.program(server), append([]string{"--addr", public, "--internal-addr", internal}, args...)...)
+	s.cmd.Stderr = s.log
+	if err := s.cmd.Start(); err != nil {
+		return nil, errors.Join(err, s.log.Close())
+	}
+	if err := awaitAnswer(ctx, s.metrics); err != nil {
+		s.kill()
+		return nil, fmt.Errorf("%s did not start: %w\n%s", server, err, s.said())
+	}
+	return s, nil
+}
+
+func (s *running) kill() {
+	s.cmd.Process.Kill()
+	s.cmd.Wait()
+	s.log.Close()
+}
+
 const logTail = 4 << 10 // of a server that failed
+
+func (s *running) said() []byte {
+	said, _ := os.ReadFile(s.log.Name())
+	return said[max(0, len(said)-logTail):]
+}
 
 // withoutLimits are the flags that the loads need. All else is as it ships.
 var withoutLimits = []string{"--rate", "0", "--new-sessions", "0", "--max-tabs-per-session", "0"}

@@ -1,5 +1,6 @@
 // Command compare is `make bench`: it measures seshd, the floor (bare gorilla: no sessions, no disk) and Centrifuge (the engine of
-// Centrifugo, in memory) alternately in one run, takes medians, and writes docs/BENCH.md and a plot beside it. It is never shipped.
+// Centrifugo, in memory) alternately in one run, takes medians, and writes docs/BENCH.md and a plot beside it. With --nodes it is
+// `make bench-nodes`: one to three seshd on one Redis beside seshd alone, for docs/BENCH-NODES.md. It is never shipped.
 package main
 
 import (
@@ -8,6 +9,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -22,6 +24,7 @@ type options struct {
 	each  time.Duration
 	out   string
 	quick bool
+	nodes bool
 }
 
 func main() {
@@ -31,6 +34,7 @@ func main() {
 	flag.DurationVar(&o.each, "for", 10*time.Second, "how long each load is measured")
 	flag.StringVar(&o.out, "out", "", "where BENCH.md and bench.svg go (default: docs; with --quick the system's temporary directory)")
 	flag.BoolVar(&o.quick, "quick", false, "one run of everything in small, to see that it works: its figures are worth nothing")
+	flag.BoolVar(&o.nodes, "nodes", false, "measure several servers on one Redis instead, into BENCH-NODES.md")
 	flag.Parse()
 	into := "docs"
 	if o.quick {
@@ -53,7 +57,13 @@ func compare(ctx context.Context, o options) (err error) {
 	}
 	defer os.RemoveAll(dir)
 	l := &lab{options: o, dir: dir, results: make(results)}
-	if err := l.build(ctx); err != nil {
+	if o.nodes {
+		if err := errors.Join(l.build(ctx, seshd), l.measureNodes(ctx)); err != nil {
+			return err
+		}
+		return l.write("BENCH-NODES.md", l.reportNodes)
+	}
+	if err := l.build(ctx, seshd, floor, centrifuge); err != nil {
 		return err
 	}
 	if taskset, err := exec.LookPath("taskset"); err == nil && runtime.NumCPU() > 1 {
@@ -62,17 +72,15 @@ func compare(ctx context.Context, o options) (err error) {
 	if err := l.measure(ctx); err != nil {
 		return err
 	}
-	svg, err := os.Create(filepath.Join(o.out, plotName))
+	return errors.Join(l.write(plotName, l.plot), l.write("BENCH.md", l.report))
+}
+
+// write writes one of the files that this is for.
+func (l *lab) write(name string, content func(io.Writer) error) error {
+	file, err := os.Create(filepath.Join(l.out, name))
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(l.plot(svg), svg.Close()); err != nil {
-		return err
-	}
-	report, err := os.Create(filepath.Join(o.out, "BENCH.md"))
-	if err != nil {
-		return err
-	}
-	fmt.Fprintln(os.Stderr, "written:", report.Name())
-	return errors.Join(l.report(report), report.Close())
+	fmt.Fprintln(os.Stderr, "written:", file.Name())
+	return errors.Join(content(file), file.Close())
 }
