@@ -433,10 +433,11 @@ func TestWhatWasReadBeforeIsNotShownAsOfAfter(t *testing.T) {
 	b.mustAdd(h)
 	redis.Restart()
 	until(t, a.missed, func(anew bool) bool { return anew })
-	late, err := a.found(t.Context(), h.ID, answer)
-	if err != nil {
-		t.Fatal(err)
-	}
+	var late *envelope
+	eventually(t, "a connection to the Redis that was started anew", func() bool {
+		late, err = a.found(t.Context(), h.ID, answer)
+		return err == nil
+	})
 	if n, _ := late.record.State.Get("n"); string(n) != "2" || late.record.State.Version != b.mustLoad(h.ID).State.Version {
 		t.Errorf("n is %s at version %d, and in the store at %d", n, late.record.State.Version, b.mustLoad(h.ID).State.Version)
 	}
