@@ -17,14 +17,8 @@ import (
 	"github.com/seshd/seshd/session"
 )
 
-const (
-	// lineageEpoch is the second from which lineages count: the first of January 2026. It keeps versions small.
-	lineageEpoch = 1767225600
-	// versionsPerSecond is what a lineage's seconds count for in versions: more than one session is ever written.
-	versionsPerSecond = 1 << 20
-	// maxLineages is how many are remembered: one failover each.
-	maxLineages = 64
-)
+// maxLineages is how many are remembered: one failover each.
+const maxLineages = 64
 
 // lineage tells whether Redis may have gone back in time. Redis draws a new replication id whenever a replica takes over and
 // whenever it is started, which is when it may have lost what it had acknowledged. A lineage is the second in which a server
@@ -64,7 +58,7 @@ func (l *lineage) refresh(ctx context.Context, s *Store) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	now, err := s.run(ctx, s.scripts.lineage, []string{lineageKey}, id, strconv.Itoa(lineageEpoch), strconv.Itoa(maxLineages)).AsUint64()
+	now, err := s.run(ctx, s.scripts.lineage, []string{lineageKey}, id, strconv.Itoa(session.LineageEpoch), strconv.Itoa(maxLineages)).AsUint64()
 	if err != nil {
 		return 0, err
 	}
@@ -114,27 +108,13 @@ func infoField(info, name string) string {
 	return ""
 }
 
-// firstVersion is where the versions of sessions go on in a lineage: no earlier one had any so high.
-func firstVersion(lineage uint64) uint64 { return lineage * versionsPerSecond }
-
 // renew presents a value of an earlier lineage: at a version that no tab was ever told, from which no delta leads back.
 func (e *envelope) renew(now uint64) {
 	e.lineage = now
-	e.record = renewed(e.record, now)
+	e.record = session.Lineage(now).Renew(e.record)
 	if e.move != nil {
 		moving := *e.move
-		moving.after = renewed(moving.after, now)
+		moving.after = session.Lineage(now).Renew(moving.after)
 		e.move = &moving
 	}
-}
-
-func renewed(r *session.Record, now uint64) *session.Record {
-	if r == nil {
-		return nil
-	}
-	next, state := *r, *r.State
-	state.Version = max(state.Version+1, firstVersion(now))
-	state.Floor, state.Deletions = state.Version, nil
-	next.State = &state
-	return &next
 }
