@@ -46,7 +46,7 @@ func Check(ctx context.Context, dir string, o Options) (f Findings, err error) {
 	defer func() { err = errors.Join(err, lock.Close()) }()
 	options := pebbleOptions(path, lock, o)
 	options.ReadOnly = true
-	options.EventListener = &pebble.EventListener{DataCorruption: func(pebble.DataCorruptionInfo) {}} // it is among the findings
+	options.EventListener = &pebble.EventListener{DataCorruption: func(pebble.DataCorruptionInfo) {}} // that is among the findings
 	var db *pebble.DB
 	if err = checkManifest(path, o.files()); err == nil {
 		db, err = pebble.Open(path, options)

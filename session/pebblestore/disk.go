@@ -47,26 +47,44 @@ func (c *spaceCheck) check() error {
 	return c.err
 }
 
-// damageLog names each damaged file once, lest those who read it again and again fill the log. Without it Pebble would end the
-// process for the sake of one file: what is in that is unavailable, and all else goes on.
-type damageLog struct {
+// faultLog tells of what goes wrong behind the scenes, each damaged file once, and what Pebble tries again without a pause now and
+// then: those who fail again and again must not fill the log.
+type faultLog struct {
 	log   *slog.Logger
-	mu    sync.Mutex // guards named
+	path  string
+	mu    sync.Mutex // guards what follows
 	named map[string]bool
+	told  time.Time
 }
 
-func (d *damageLog) damaged(info pebble.DataCorruptionInfo) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.named[info.Path] {
+const faultPause = time.Second
+
+// listener is for Pebble, which without it would end the process for the sake of one damaged file.
+func (f *faultLog) listener() *pebble.EventListener {
+	return &pebble.EventListener{DataCorruption: f.damaged, BackgroundError: f.failed}
+}
+
+func (f *faultLog) damaged(info pebble.DataCorruptionInfo) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.named[info.Path] {
 		return
 	}
-	if d.named == nil {
-		d.named = make(map[string]bool)
+	if f.named == nil {
+		f.named = make(map[string]bool)
 	}
-	d.named[info.Path] = true
-	d.log.Error("a file of the database is damaged, and what is in it unavailable: seshd check tells what that is, seshd restore puts a backup into another directory",
+	f.named[info.Path] = true
+	f.log.Error("a file of the database is damaged, and what is in it unavailable: seshd check tells what that is, seshd restore puts a backup into another directory",
 		"file", info.Path, "error", info.Details)
+}
+
+func (f *faultLog) failed(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if now := time.Now(); now.Sub(f.told) >= faultPause {
+		f.told = now
+		f.log.Error("the database cannot tidy up behind its writes, and tries again: look after the disk of this directory", "database", f.path, "error", err)
+	}
 }
 
 // pebbleLog hands Pebble's log to ours.

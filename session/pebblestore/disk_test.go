@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
@@ -98,24 +99,16 @@ func TestAStartThatCannotWrite(t *testing.T) {
 		syscall.EACCES: "give it to the user that seshd runs as",
 		syscall.ENOSPC: "free some space there, then start again",
 	} {
-		for _, at := range []errorfs.OpKind{errorfs.OpCreate, errorfs.OpFileWrite} {
-			dir := t.TempDir()
-			disk := errorfs.Wrap(vfs.Default, errorfs.InjectorFunc(func(op errorfs.Op) error {
-				if op.Kind == at {
-					return &fs.PathError{Op: "write", Path: op.Path, Err: problem}
-				}
-				return nil
-			}))
-			_, err := Open(dir, Options{Logger: quiet.Logger, fs: disk})
-			if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), filepath.Join(dir, databaseName)) {
-				t.Errorf("%v while it writes: %v", problem, err)
-			}
-		}
 		dir := t.TempDir()
 		_, err := Open(dir, Options{Logger: quiet.Logger, fs: noLock{vfs.Default, problem}})
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "another server") {
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), filepath.Join(dir, databaseName)) ||
+			strings.Contains(err.Error(), "another server") {
 			t.Errorf("%v at the lock: %v", problem, err)
 		}
+	}
+	dir := t.TempDir()
+	if _, err := Open(dir, Options{Logger: quiet.Logger, fs: newSmallDisk()}); err == nil || !strings.Contains(err.Error(), dir) || !strings.Contains(err.Error(), "0 MiB are free") {
+		t.Errorf("without room: %v", err)
 	}
 	if _, err := Open("/proc/seshd/data", quiet); err == nil || !strings.Contains(err.Error(), "/proc/seshd") {
 		t.Errorf("where no directory can be: %v", err)
@@ -130,4 +123,17 @@ type noLock struct {
 
 func (n noLock) Lock(name string) (io.Closer, error) {
 	return nil, &fs.PathError{Op: "open", Path: name, Err: n.problem}
+}
+
+// What Pebble tries again without a pause is told now and then.
+func TestFaultsDoNotFillTheLog(t *testing.T) {
+	var log bytes.Buffer
+	f := &faultLog{log: slog.New(slog.NewTextHandler(&log, nil)), path: "cherries"}
+	for range 1000 {
+		f.listener().BackgroundError(syscall.ENOSPC)
+		f.listener().DataCorruption(pebble.DataCorruptionInfo{Path: "plums.sst", Details: io.ErrUnexpectedEOF})
+	}
+	if lines := strings.Count(log.String(), "\n"); lines < 2 || lines > 10 || !strings.Contains(log.String(), "plums.sst") || !strings.Contains(log.String(), "cherries") {
+		t.Errorf("%d lines:\n%.1000s", lines, &log)
+	}
 }

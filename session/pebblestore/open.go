@@ -30,6 +30,7 @@ const (
 	bloomBits    = 10  // a key: one question in a hundred goes astray
 	blockCache   = 64 << 20
 	minFree      = max(256<<20, 4*memTableSize) // Pebble ends the process when it cannot write, so writes are refused before that
+	startFree    = memTables * memTableSize     // what a start may have to write, of which Pebble would try again and again without a pause
 	dirMode      = 0o700
 	databaseName = "db"
 )
@@ -91,6 +92,9 @@ func (o Options) files() vfs.FS {
 func (s *Store) openDatabase(path string, lock *pebble.Lock, o Options) (err error) {
 	if err := removeCheckpoints(s.dir); err != nil {
 		return err
+	}
+	if usage, err := o.files().GetDiskUsage(path); err == nil && usage.AvailBytes < startFree {
+		return fmt.Errorf("%d MiB are free, a start needs %d: %w", usage.AvailBytes>>20, uint64(startFree)>>20, syscall.ENOSPC)
 	}
 	if err := checkManifest(path, o.files()); err != nil {
 		return err
@@ -178,7 +182,7 @@ func pebbleOptions(path string, lock *pebble.Lock, options Options) *pebble.Opti
 		CompactionConcurrencyRange:  func() (int, int) { return 1, compactions },
 		CacheSize:                   blockCache,
 		Logger:                      pebbleLog{options.Logger, path},
-		EventListener:               &pebble.EventListener{DataCorruption: (&damageLog{log: options.Logger}).damaged},
+		EventListener:               (&faultLog{log: options.Logger, path: path}).listener(),
 		FS:                          options.fs,
 	}
 	for i := range o.Levels {
