@@ -131,13 +131,13 @@ func storeOptions(cmd *cobra.Command, c config) pebblestore.Options {
 	return pebblestore.Options{Logger: newLogger(cmd.ErrOrStderr(), c.logFormat.on(cmd.ErrOrStderr()), c.logLevel)}
 }
 
-// withInput opens the file of that name, or stdin where there is none, until Ctrl-C.
+// withInput opens the file of that name, until Ctrl-C, or stdin where there is none, whose reads only a signal without a handler ends.
 func withInput(cmd *cobra.Command, name string, read func(context.Context, io.Reader) error) error {
+	if name == "" {
+		return read(cmd.Context(), cmd.InOrStdin())
+	}
 	ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 	defer stop()
-	if name == "" {
-		return read(ctx, cmd.InOrStdin())
-	}
 	file, err := os.Open(name)
 	if err != nil {
 		return err

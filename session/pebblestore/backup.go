@@ -77,11 +77,11 @@ func (s *Store) checkpoint() (dir string, at time.Time, err error) {
 	return dir, at, nil
 }
 
-// removeCheckpoints removes what backups left that a crash ended.
-func removeCheckpoints(dir string) error {
-	left, err := filepath.Glob(filepath.Join(dir, checkpointPattern))
-	for _, checkpoint := range left {
-		err = errors.Join(err, os.RemoveAll(checkpoint))
+// removeLeft removes what backups left, or restores, that a crash ended.
+func removeLeft(dir, pattern string) error {
+	left, err := filepath.Glob(filepath.Join(dir, pattern))
+	for _, path := range left {
+		err = errors.Join(err, os.RemoveAll(path))
 	}
 	return err
 }

@@ -90,7 +90,7 @@ func (o Options) files() vfs.FS {
 
 // openDatabase opens the database and reads what the store needs to know of it.
 func (s *Store) openDatabase(path string, lock *pebble.Lock, o Options) (err error) {
-	if err := removeCheckpoints(s.dir); err != nil {
+	if err := removeLeft(s.dir, checkpointPattern); err != nil {
 		return err
 	}
 	if usage, err := o.files().GetDiskUsage(path); err == nil && usage.AvailBytes < startFree {

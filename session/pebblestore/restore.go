@@ -29,7 +29,7 @@ func Restore(ctx context.Context, r io.Reader, dir string, o Options) (f Finding
 	if err := refuseData(dir); err != nil {
 		return f, err
 	}
-	if err := os.MkdirAll(dir, dirMode); err != nil {
+	if err := errors.Join(os.MkdirAll(dir, dirMode), removeLeft(dir, restorePattern)); err != nil {
 		return f, explain(dir, err)
 	}
 	from, err := os.MkdirTemp(dir, restorePattern)
