@@ -230,6 +230,9 @@ func TestABackupThatCannotBeRestored(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
+			if err := os.Mkdir(filepath.Join(dir, ".restore-1"), dirMode); err != nil { // as one that was killed leaves it
+				t.Fatal(err)
+			}
 			_, err := Restore(t.Context(), bytes.NewReader(test.backup), dir, quiet)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%v, want %q", err, test.want)
