@@ -28,7 +28,7 @@ type smallDisk struct {
 func newSmallDisk() *smallDisk {
 	d := &smallDisk{}
 	d.FS = errorfs.Wrap(vfs.Default, errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if d.free.Load() == 0 && op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
+		if d.free.Load() == 0 && op.Kind.ReadOrWrite() == errorfs.OpIsWrite && op.Kind != errorfs.OpLock { // a lock file takes no room
 			return syscall.ENOSPC
 		}
 		return nil
