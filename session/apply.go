@@ -143,7 +143,7 @@ func (d *draft) run(m *Mutation) error {
 // state makes the next state out of the draft, or returns the base where every key would hold the same value.
 func (d *draft) state() *State {
 	slices.SortFunc(d.touched, byKey)
-	next := &State{Version: d.base.Version + 1, Floor: d.base.Floor, size: d.base.size}
+	next := &State{Version: max(d.base.Version+1, d.base.Floor), Floor: d.base.Floor, size: d.base.size}
 	next.Entries = make([]Entry, 0, len(d.base.Entries)+len(d.touched))
 	rest, fresh := d.base.Entries, d.touched[:0]
 	for _, t := range d.touched {

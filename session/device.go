@@ -20,7 +20,7 @@ type Device struct {
 }
 
 func (d Device) stale(h Handle, now time.Time, t Timing) bool {
-	return now.Sub(d.Seen) > t.Grain || h.Agent != "" && d.Agent == ""
+	return now.Sub(d.Seen).Abs() > t.Grain || h.Agent != "" && d.Agent == ""
 }
 
 // Lists says whether the device is one of the session's and has not reached its end.

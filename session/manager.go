@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -157,6 +158,14 @@ func (m *Manager) Export(ctx context.Context, fn func(Saved) error) error {
 
 // Import puts in what another store had, as Store.Import has it.
 func (m *Manager) Import(ctx context.Context, s Saved) (Fate, error) { return m.store.Import(ctx, s) }
+
+// Backup writes a copy of all there is, if the store is a Copier.
+func (m *Manager) Backup(ctx context.Context, w io.Writer) error {
+	if copier, ok := m.store.(Copier); ok {
+		return copier.Backup(ctx, w)
+	}
+	return Refuse(BadRequest, "this server's store is not backed up by seshd, but by its own means")
+}
 
 // Shared is the store, if several servers use it; else nil.
 func (m *Manager) Shared() Shared {

@@ -82,9 +82,10 @@ func (r *Record) touch(h Handle, now time.Time, t Timing) {
 	}
 }
 
-// stale says whether activity now is worth a commit of its own.
+// stale says whether activity now is worth a commit of its own. What was touched after now was so before the clock was set back, and
+// would live too long.
 func (r *Record) stale(h Handle, now time.Time, t Timing) bool {
-	if now.Sub(r.Touched) > t.Grain {
+	if now.Sub(r.Touched).Abs() > t.Grain {
 		return true
 	}
 	at := r.device(h.Device)

@@ -144,7 +144,7 @@ func NewState(version, floor uint64, entries []Entry, deletions []Deletion) (*St
 		}
 		last = d.Version
 	}
-	if last > version || len(deletions) > MaxDeletions {
+	if last > version && version > 0 || len(deletions) > MaxDeletions {
 		return nil, Refuse(BadRequest, "a session of version %d cannot have floor %d and %d deletions", version, floor, len(deletions))
 	}
 	return s, nil

@@ -14,7 +14,8 @@ const MaxDeletions = 256
 // read by any number of goroutines. The zero State is a session that nothing was written to.
 type State struct {
 	Version uint64
-	// Floor is the version of the newest deletion that was forgotten: Since tells no delta from below it.
+	// Floor is the version of the newest deletion that was forgotten: Since tells no delta from below it. It is above Version only
+	// where that is 0, as Lineage.Renew leaves it.
 	Floor     uint64
 	Entries   []Entry    // sorted by key
 	Deletions []Deletion // oldest first; a key is live or deleted, never both

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"io"
 	"time"
 )
 
@@ -25,7 +26,7 @@ type Update struct {
 	Change func(current *Record) (*Record, error)
 	Cause  Cause // where Change ends the session or changes its devices
 	// Done is called exactly once, after what Change saw and made is durable and the feed was told of it. It gets the
-	// record that is now current. It must not block. Updates of one session are answered in the order they were given.
+	// record that this update left, as it was committed. It must not block. Updates of one session are answered in the order they were given.
 	Done func(current *Record, err error)
 }
 
@@ -89,6 +90,12 @@ type Store interface {
 
 	// Close waits for updates under way; later ones are refused.
 	Close() error
+}
+
+// Copier is a Store that can write a copy of all it has, with the secrets that it keeps, such as the embedded one.
+type Copier interface {
+	// Backup writes all that was acknowledged before the call, for the store's own way to put it back. Writes go on meanwhile.
+	Backup(ctx context.Context, w io.Writer) error
 }
 
 // Keeper is a Store that can keep a server's own secrets beside the data, such as the embedded one.

@@ -44,7 +44,10 @@ func (m *Manager) Submit(s Submission, done func(Result, error)) {
 			result = Result{Before: current.state(), State: next.state(), Duplicate: duplicate, began: current == nil && next != nil}
 			return next, err
 		},
-		Done: func(_ *Record, err error) {
+		Done: func(committed *Record, err error) {
+			if err == nil { // the store may have put it at another version, see Lineage
+				result.State = committed.state()
+			}
 			m.note(s, result, err, time.Since(began))
 			done(result, err)
 		},

@@ -95,7 +95,7 @@ type TokenRecord struct {
 const StaleFor = time.Minute
 
 func (t *TokenRecord) stale(now time.Time) bool {
-	return t != nil && !t.Replaced.IsZero() && now.Sub(t.Replaced) < StaleFor
+	return t != nil && !t.Replaced.IsZero() && now.Sub(t.Replaced).Abs() < StaleFor // the clock may have been set back since
 }
 
 // Handle is what a good cookie or ticket leads to: a session, which may be unwritten yet, and the device that asks.

@@ -14,30 +14,42 @@ import (
 // typeLines is that of an export: one JSON object a line.
 const typeLines = "application/x-ndjson"
 
-// exportBuffer is how much of an export is written at once.
-const exportBuffer = 64 << 10
+// typeTar is that of a backup.
+const typeTar = "application/x-tar"
 
-// exportSessions streams all that the store has. Where it breaks off the connection is cut, so that nobody takes a part
-// for the whole.
+// streamBuffer is how much of an export or a backup is written at once.
+const streamBuffer = 64 << 10
+
+// exportSessions streams all sessions, for another store.
 func (a *App) exportSessions(w http.ResponseWriter, r *http.Request) {
+	a.stream(w, r, typeLines, func(out io.Writer) error { return archive.Write(r.Context(), out, a.manager) })
+}
+
+// backUp streams a backup of the store.
+func (a *App) backUp(w http.ResponseWriter, r *http.Request) {
+	a.stream(w, r, typeTar, func(out io.Writer) error { return a.manager.Backup(r.Context(), out) })
+}
+
+// stream answers with what write writes. Where it breaks off the connection is cut, so that nobody takes a part for the whole.
+func (a *App) stream(w http.ResponseWriter, r *http.Request, kind string, write func(io.Writer) error) {
 	stream := &moving{w: w, control: http.NewResponseController(w)}
 	if err := ignoreUnsupported(stream.control.SetReadDeadline(time.Time{})); err != nil { // there is nothing more to read
 		a.refuse(w, r, err)
 		return
 	}
-	out := bufio.NewWriterSize(stream, exportBuffer)
-	w.Header().Set("Content-Type", typeLines)
-	err := archive.Write(r.Context(), out, a.manager)
+	out := bufio.NewWriterSize(stream, streamBuffer)
+	w.Header().Set("Content-Type", kind)
+	err := write(out)
 	if err == nil {
 		err = out.Flush()
 	}
 	switch {
 	case err == nil:
-		a.log.Info("sessions exported")
+		a.log.Info("all sessions were given out", "path", r.URL.Path)
 	case !stream.begun:
 		a.refuse(w, r, err)
 	default:
-		a.log.Error("an export broke off", "error", err)
+		a.log.Error("an answer broke off", "path", r.URL.Path, "error", err)
 		panic(http.ErrAbortHandler)
 	}
 }

@@ -30,6 +30,7 @@ func (a *App) serverAPI() *mux.Router {
 	handle("/v1/events", a.story, "GET")
 	handle("/v1/export", a.exportSessions, "GET")
 	handle("/v1/import", a.importSessions, "POST")
+	handle("/v1/backup", a.backUp, "GET")
 	handle("/v1/openapi.json", a.describeAPI, "GET", "HEAD")
 	return routes
 }

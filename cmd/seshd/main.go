@@ -67,7 +67,7 @@ by --config. Flags beat variables, which beat the file. Lists are separated by c
 	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetFlagErrorFunc(flagError)
 	addFlags(root.Flags())
-	root.AddCommand(serve, newConnect(environ), newBench(), newExport(environ), newImport(environ), newHealth(environ), newKeygen(), newVersion())
+	root.AddCommand(serve, newConnect(environ), newBench(), newBackup(environ), newRestore(environ), newCheck(environ), newExport(environ), newImport(environ), newHealth(environ), newKeygen(), newVersion())
 	return root
 }
 

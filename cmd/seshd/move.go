@@ -159,7 +159,7 @@ func (p *place) with(cmd *cobra.Command, local func(*pebblestore.Store) error, r
 	case !data:
 		return remote(c.apiKeys[0])
 	}
-	store, err := pebblestore.Open(string(c.data), pebblestore.Options{Logger: newLogger(cmd.ErrOrStderr(), c.logFormat.on(cmd.ErrOrStderr()), c.logLevel)})
+	store, err := pebblestore.Open(string(c.data), storeOptions(cmd, c))
 	if errors.Is(err, pebblestore.ErrLocked) {
 		return fmt.Errorf("%w: ask it by --url", err)
 	}

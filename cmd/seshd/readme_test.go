@@ -43,6 +43,7 @@ var snippets = []struct {
 	{"Command line/yaml", (*reader).isAConfiguration},
 	{"Command line/sh", (*reader).startsFromTheCheckout},
 	{"Docker/sh", nil}, // needs a container engine
+	{"Backups/sh", (*reader).backsUp},
 }
 
 func TestReadme(t *testing.T) {
@@ -291,6 +292,15 @@ func (r *reader) asksTheServerAPI(t *testing.T, text string) {
 	if len(got) != len(want) || !matches(want[0], got[0]) || !matches(want[1], got[1]) {
 		t.Errorf("%q", got)
 	}
+}
+
+// backsUp makes a backup of what the snippets before left, checks it and puts it back.
+func (r *reader) backsUp(t *testing.T, text string) {
+	got := strings.Split(strings.TrimSpace(r.sh(t, text)), "\n")
+	if len(got) != 2 || !strings.HasPrefix(got[0], "nothing is damaged: ") || !strings.HasPrefix(got[1], "restored to ") {
+		t.Errorf("%q", got)
+	}
+	start(t, filepath.Join(r.dir, "restored"))
 }
 
 func (r *reader) isAConfiguration(t *testing.T, text string) {

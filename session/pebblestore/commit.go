@@ -93,7 +93,7 @@ func (s *Store) sync(t *tx) error {
 	}
 	if s.failed == nil && t.batch != nil {
 		if s.failed = t.batch.SyncWait(); s.failed != nil {
-			pebbleLog{s.log}.Fatalf("sync: %v", s.failed) // Pebble does so itself only for those who wait in Commit
+			pebbleLog{s.log, s.space.path}.Fatalf("sync: %v", s.failed) // Pebble does so itself only for those who wait in Commit
 		}
 	}
 	if s.failed != nil {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
@@ -18,6 +19,7 @@ const (
 
 // spaceCheck refuses writes while the disk is nearly full.
 type spaceCheck struct {
+	fs   vfs.FS
 	path string
 	log  *slog.Logger
 	mu   sync.Mutex // guards what follows
@@ -32,7 +34,7 @@ func (c *spaceCheck) check() error {
 		c.at = now
 		before := c.err
 		c.err = nil
-		if usage, err := vfs.Default.GetDiskUsage(c.path); err == nil && usage.AvailBytes < minFree {
+		if usage, err := c.fs.GetDiskUsage(c.path); err == nil && usage.AvailBytes < minFree {
 			c.err = fmt.Errorf("the disk of %s has %d MiB free, writes need %d: free some space, they go on by themselves",
 				c.path, usage.AvailBytes>>20, uint64(minFree)>>20)
 		}
@@ -45,8 +47,51 @@ func (c *spaceCheck) check() error {
 	return c.err
 }
 
+// faultLog tells of what goes wrong behind the scenes, each damaged file once, and what Pebble tries again without a pause now and
+// then: those who fail again and again must not fill the log.
+type faultLog struct {
+	log   *slog.Logger
+	path  string
+	mu    sync.Mutex // guards what follows
+	named map[string]bool
+	told  time.Time
+}
+
+const faultPause = time.Second
+
+// listener is for Pebble, which without it would end the process for the sake of one damaged file.
+func (f *faultLog) listener() *pebble.EventListener {
+	return &pebble.EventListener{DataCorruption: f.damaged, BackgroundError: f.failed}
+}
+
+func (f *faultLog) damaged(info pebble.DataCorruptionInfo) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.named[info.Path] {
+		return
+	}
+	if f.named == nil {
+		f.named = make(map[string]bool)
+	}
+	f.named[info.Path] = true
+	f.log.Error("a file of the database is damaged, and what is in it unavailable: seshd check tells what that is, seshd restore puts a backup into another directory",
+		"file", info.Path, "error", info.Details)
+}
+
+func (f *faultLog) failed(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if now := time.Now(); now.Sub(f.told) >= faultPause {
+		f.told = now
+		f.log.Error("the database cannot tidy up behind its writes, and tries again: look after the disk of this directory", "database", f.path, "error", err)
+	}
+}
+
 // pebbleLog hands Pebble's log to ours.
-type pebbleLog struct{ log *slog.Logger }
+type pebbleLog struct {
+	log  *slog.Logger
+	path string
+}
 
 func (l pebbleLog) Infof(format string, args ...any) {
 	l.log.Debug("pebble", "event", fmt.Sprintf(format, args...))
@@ -59,7 +104,7 @@ func (l pebbleLog) Errorf(format string, args ...any) {
 // Fatalf is called where the database cannot be written any more. It must not return: nothing unsynced was acknowledged,
 // and a new start finds everything that was.
 func (l pebbleLog) Fatalf(format string, args ...any) {
-	l.log.Error("the database cannot go on; nothing acknowledged is lost: check the disk that the error names, then start again",
-		"error", fmt.Sprintf(format, args...))
+	l.log.Error("the database cannot be written, so the server ends; nothing acknowledged is lost: look after the disk of this directory, then start again",
+		"database", l.path, "error", fmt.Sprintf(format, args...))
 	os.Exit(1)
 }

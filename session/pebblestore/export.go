@@ -34,20 +34,27 @@ type export struct {
 }
 
 func (s *Store) newExport(ctx context.Context, fn func(session.Saved) error) (*export, error) {
-	s.visible.RLock()
-	if s.shut {
-		s.visible.RUnlock()
-		return nil, errClosed
+	if err := s.keepOpen(); err != nil {
+		return nil, err
 	}
-	s.exports.Add(1)
 	e := &export{store: s, ctx: ctx, snapshot: s.db.NewSnapshot(), now: time.Now(), fn: fn}
-	s.visible.RUnlock()
 	// The snapshot has groups that are not durable yet. They are once a group is that comes after them.
 	if err := s.do(ctx, func(*tx) error { return nil }); err != nil {
 		e.close()
 		return nil, err
 	}
 	return e, nil
+}
+
+// keepOpen has the database stay open until exports is told that it may go.
+func (s *Store) keepOpen() error {
+	s.visible.RLock()
+	defer s.visible.RUnlock()
+	if s.shut {
+		return errClosed
+	}
+	s.exports.Add(1)
+	return nil
 }
 
 func (e *export) close() {
@@ -92,7 +99,7 @@ func (e *export) goesOn() error {
 }
 
 func (e *export) session(_, value []byte) error {
-	r, err := session.DecodeRecord(value)
+	r, err := e.store.decodeRecord(value)
 	if err != nil {
 		return e.store.fault(err)
 	}
@@ -117,7 +124,7 @@ func (e *export) token(key, value []byte) error {
 		return e.store.fault(err)
 	}
 	defer closer.Close()
-	r, err := session.DecodeRecord(record)
+	r, err := e.store.decodeRecord(record)
 	if err != nil {
 		return e.store.fault(err)
 	}
@@ -168,10 +175,11 @@ func (t *tx) enter(saved session.Saved) (session.Fate, *session.Event, error) {
 	fate, step, tokens := saved.Enter(current.next, known, now)
 	var event *session.Event
 	if step != nil {
-		if err := t.take(*step); err != nil {
+		steps := []session.Step{*step}
+		if err := t.take(steps); err != nil {
 			return 0, nil, err
 		}
-		told := step.Event()
+		told := steps[0].Event()
 		event = &told
 	}
 	t.putTokens(tokens)

@@ -9,32 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
-	"github.com/cockroachdb/pebble/v2/bloom"
-	"github.com/cockroachdb/pebble/v2/sstable/block"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/seshd/seshd/session"
-)
-
-// Chosen by measurement at 128 writers on 2 cores: Pebble's defaults stall writes for seconds when flushes fall behind. Memtables of 32 and
-// 64 MiB were no faster, and take longer to replay.
-const (
-	memTableSize = 16 << 20 // eight of these are the most that a start after a crash replays: well under a second
-	memTables    = 8
-	l0StopWrites = 1000
-	l0Compact    = 8 // sorted runs; Pebble's 4 compacts the same small records twice as often
-	compactions  = 2
-	blobFrom     = 256 // bytes; larger values move to blob files, which compactions do not rewrite
-	bloomBits    = 10  // a key: one question in a hundred goes astray
-	blockCache   = 64 << 20
-	minFree      = max(256<<20, 4*memTableSize) // Pebble ends the process when it cannot write, so writes are refused before that
-	dirMode      = 0o700
-	databaseName = "db"
 )
 
 // Options tune a Store; the zero value is good.
@@ -62,15 +42,16 @@ type Store struct {
 	wake    chan struct{} // holds one token while waiting is not empty
 	done    chan struct{} // closed when all is committed and the database closed
 
-	visible sync.RWMutex // held by readers, and by the committer to change what they see
-	hidden  []*tx        // applied, oldest first, and not synced yet: readers see what was before them
-	shut    bool         // the database is closed, or waits for the exports to end
-	exports sync.WaitGroup
+	visible sync.RWMutex   // held by readers, and by the committer to change what they see
+	hidden  []*tx          // applied, oldest first, and not synced yet: readers see what was before them
+	shut    bool           // the database is closed, or waits for the exports to end
+	exports sync.WaitGroup // and backups: who holds the database open
 	cache   *cache
 	oldest  uint64 // the first line of the story that was not forgotten
 	newest  uint64 // the last one that readers may see
 
-	keptLives, forgetLives uint64 // static; tests make them small
+	lineage                session.Lineage // static
+	keptLives, forgetLives uint64          // static; tests make them small
 
 	space spaceCheck
 
@@ -82,101 +63,8 @@ type Store struct {
 var _ interface {
 	session.Store
 	session.Keeper
+	session.Copier
 } = (*Store)(nil)
-
-// Open opens the store in a directory, which it makes (mode 0700) where there is none.
-func Open(dir string, o Options) (*Store, error) {
-	if o.Logger == nil {
-		o.Logger = slog.Default()
-	}
-	if o.CacheBytes == 0 {
-		o.CacheBytes = DefaultCacheBytes
-	}
-	path, err := makeDirectory(dir, o.Logger)
-	if err != nil {
-		return nil, fmt.Errorf("data directory: %w", err)
-	}
-	lock, err := pebble.LockDirectory(path, vfs.Default)
-	if err != nil {
-		return nil, fmt.Errorf("%w: %s is in use by another server; give this one a directory of its own (%v)", ErrLocked, dir, err)
-	}
-	db, err := pebble.Open(path, pebbleOptions(lock, o))
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), lock.Close())
-	}
-	if err := checkFormat(db); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close(), lock.Close())
-	}
-	oldest, newest, err := storyBounds(db)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", path, err), db.Close(), lock.Close())
-	}
-	s := &Store{
-		dir: dir, db: db, oldest: oldest, newest: newest, log: o.Logger,
-		wake: make(chan struct{}, 1), done: make(chan struct{}),
-		cache: newCache(o.CacheBytes), keptLives: keptLives, forgetLives: forgetLives,
-		feed:  func(session.Event) {},
-		space: spaceCheck{path: path, log: o.Logger},
-	}
-	unsynced := make(chan *tx, maxUnsynced)
-	go s.commitAll(newTx(s), unsynced)
-	go func() {
-		defer close(s.done)
-		s.tellAll(unsynced)
-		s.visible.Lock()
-		s.shut = true
-		s.visible.Unlock()
-		s.exports.Wait()                                                       // they hold the database, and end at their next line
-		s.failed = errors.Join(s.failed, db.Flush(), db.Close(), lock.Close()) // flushed, so that the next start replays nothing
-	}()
-	return s, nil
-}
-
-// makeDirectory makes the data directory, and the database's in it, for the owner alone. The mode of a directory that holds
-// other things than ours is not ours to change.
-func makeDirectory(dir string, log *slog.Logger) (database string, err error) {
-	database = filepath.Join(dir, databaseName)
-	if err := os.MkdirAll(dir, dirMode); err != nil {
-		return "", err
-	}
-	if entries, err := os.ReadDir(dir); err != nil {
-		return "", err
-	} else if _, err := os.Stat(database); err != nil && len(entries) > 0 {
-		log.Warn("the data directory holds other things too: its mode stays as it is", "data", dir)
-	} else if err := os.Chmod(dir, dirMode); err != nil { // a mounted volume may belong to somebody else
-		log.Warn("the data directory's mode stays as it is; others may be able to read it", "data", dir, "error", err)
-	}
-	return database, os.MkdirAll(database, dirMode)
-}
-
-// ErrLocked is in the error of Open where another process has the directory.
-var ErrLocked = errors.New("data directory is locked")
-
-func pebbleOptions(lock *pebble.Lock, options Options) *pebble.Options {
-	o := &pebble.Options{
-		Lock:                        lock,
-		FormatMajorVersion:          pebble.FormatValueSeparation, // pinned: an upgrade is a decision, not an accident
-		MemTableSize:                memTableSize,
-		MemTableStopWritesThreshold: memTables,
-		L0StopWritesThreshold:       l0StopWrites,
-		L0CompactionThreshold:       l0Compact,
-		CompactionConcurrencyRange:  func() (int, int) { return 1, compactions },
-		CacheSize:                   blockCache,
-		Logger:                      pebbleLog{options.Logger},
-		FS:                          options.fs,
-	}
-	for i := range o.Levels {
-		o.Levels[i].Compression = func() *block.CompressionProfile { return block.NoCompression } // a tenth of a write's CPU
-		o.Levels[i].FilterPolicy = bloom.FilterPolicy(bloomBits)                                  // who begins a session asks for what is not there
-	}
-	o.Experimental.ValueSeparationPolicy = func() pebble.ValueSeparationPolicy {
-		return pebble.ValueSeparationPolicy{
-			Enabled: true, MinimumSize: blobFrom, MaxBlobReferenceDepth: 10,
-			RewriteMinimumAge: blobRewriteAge, TargetGarbageRatio: blobGarbage,
-		}
-	}
-	return o
-}
 
 // Load returns the committed record, or nil.
 func (s *Store) Load(_ context.Context, id session.ID) (*session.Record, error) {
@@ -256,7 +144,7 @@ func (s *Store) committedRecord(id session.ID) (*session.Record, error) {
 	if err != nil || value == nil {
 		return nil, err
 	}
-	r, err := session.DecodeRecord(value)
+	r, err := s.decodeRecord(value)
 	if err != nil {
 		return nil, s.fault(fmt.Errorf("session %s: %w", id, err))
 	}

@@ -18,7 +18,10 @@ import (
 	"github.com/seshd/seshd/session/storetest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain looks for what is left running. Where Pebble cannot open a database it leaves the watch over its disk behind.
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/cockroachdb/pebble/v2/vfs.(*diskHealthCheckingFS).startTickerLocked.func1"))
+}
 
 func openStore(t *testing.T, dir string) *Store {
 	t.Helper()

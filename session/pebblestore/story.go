@@ -21,8 +21,9 @@ func lifeKey(seq uint64) []byte {
 	return binary.BigEndian.AppendUint64([]byte(prefixLife), seq)
 }
 
-// storyBounds finds the numbers of the oldest and the newest line.
-func storyBounds(db *pebble.DB) (oldest, newest uint64, err error) {
+// storyBounds finds the numbers of the oldest and the newest line of a lineage; what was told before it began may have been followed
+// by what is lost.
+func storyBounds(db *pebble.DB, lineage session.Lineage) (oldest, newest uint64, err error) {
 	iter, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte(prefixLife), UpperBound: []byte{prefixLife[0] + 1}})
 	if err != nil {
 		return 0, 0, err
@@ -33,7 +34,7 @@ func storyBounds(db *pebble.DB) (oldest, newest uint64, err error) {
 	if iter.Last() {
 		newest = binary.BigEndian.Uint64(iter.Key()[len(prefixLife):])
 	}
-	return max(oldest, 1), newest, errors.Join(iter.Error(), iter.Close())
+	return max(oldest, lineage.First()+1), max(newest, lineage.First()), errors.Join(iter.Error(), iter.Close())
 }
 
 // encodeStory numbers the lines and puts them into the batch.

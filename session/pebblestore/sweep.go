@@ -102,6 +102,6 @@ func (t *tx) expire(id session.ID, now time.Time) (session.Event, bool, error) {
 		t.arm(sessionKey(id), staged.next.Deadline)
 		return session.Event{}, false, nil
 	}
-	step := session.Step{Handle: session.Handle{ID: id}, Before: staged.next, Cause: session.Expired}
-	return step.Event(), true, t.take(step)
+	steps := []session.Step{{Handle: session.Handle{ID: id}, Before: staged.next, Cause: session.Expired}}
+	return steps[0].Event(), true, t.take(steps)
 }

@@ -139,11 +139,11 @@ func (t *tx) update(u session.Update) (current *session.Record, event session.Ev
 	if next == nil && u.Cause == "" { // an unwritten session that stays unwritten
 		return nil, event, false, nil
 	}
-	step := session.Step{Handle: u.Handle, Before: staged.next, After: next, Cause: u.Cause}
-	if err := t.take(step); err != nil {
+	steps := []session.Step{{Handle: u.Handle, Before: staged.next, After: next, Cause: u.Cause}}
+	if err := t.take(steps); err != nil {
 		return nil, event, false, err
 	}
-	return next, step.Event(), true, nil
+	return steps[0].After, steps[0].Event(), true, nil
 }
 
 // admit returns the newest record of a handle that may have it.
@@ -181,7 +181,7 @@ func (t *tx) login(a session.Admission) (events []session.Event, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := t.take(steps...); err != nil {
+	if err := t.take(steps); err != nil {
 		return nil, err
 	}
 	for _, step := range steps {
@@ -216,13 +216,15 @@ func (t *tx) shared(a session.Admission, mine *session.Record) (*session.Record,
 }
 
 // take stages steps: the records' successors, and all that goes into the same commit with them. It reads all that it needs
-// before it changes anything, so that a fault leaves nothing half staged.
-func (t *tx) take(steps ...session.Step) error {
+// before it changes anything, so that a fault leaves nothing half staged. Sessions that begin do so in the store's lineage:
+// the steps say afterwards what became of them.
+func (t *tx) take(steps []session.Step) error {
 	now := time.Now()
-	for _, step := range steps {
+	for i, step := range steps {
 		if err := t.read(step, now); err != nil {
 			return err
 		}
+		steps[i].After = t.store.present(step.After)
 	}
 	for _, step := range steps {
 		t.stage(step, now)
@@ -333,6 +335,7 @@ func (t *tx) encode(batch *pebble.Batch) error {
 // The key space. One letter says what a key is; an index entry holds the key of what is due.
 const (
 	prefixFormat  = "f"
+	prefixLineage = "l"
 	prefixSession = "s"
 	prefixToken   = "t"
 	prefixTicket  = "k"

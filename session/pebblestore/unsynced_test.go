@@ -115,7 +115,8 @@ func TestAFailedSyncEndsTheProcess(t *testing.T) {
 	child.Env = append(os.Environ(), failingDirectory+"="+dir)
 	said, err := child.CombinedOutput()
 	var exit *exec.ExitError
-	if !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(string(said), "the database cannot go on") || strings.Contains(string(said), "panic:") {
+	if !errors.As(err, &exit) || exit.ExitCode() != 1 || !strings.Contains(string(said), "the database cannot be written") ||
+		!strings.Contains(string(said), dir) || strings.Contains(string(said), "panic:") {
 		t.Fatalf("%v:\n%s", err, said)
 	}
 	if strings.Contains(string(said), "acknowledged after the fault") {

@@ -12,27 +12,35 @@ import (
 )
 
 // format is the version of everything this package writes. A store of a newer one is left alone.
-const format = 2
+const format = 3
 
+// checkFormat refuses what a newer seshd wrote, and marks the store as this one's. All that older ones wrote can be read; what is
+// written from now on they could not.
 func checkFormat(db *pebble.DB) error {
+	have, err := formatOf(db)
+	if err != nil || have == format {
+		return err
+	}
+	return db.Set([]byte(prefixFormat), []byte{format}, pebble.Sync)
+}
+
+// formatOf reads the format mark; 0: there is none yet.
+func formatOf(db *pebble.DB) (byte, error) {
 	value, closer, err := db.Get([]byte(prefixFormat))
 	if errors.Is(err, pebble.ErrNotFound) {
-		return db.Set([]byte(prefixFormat), []byte{format}, pebble.Sync)
+		return 0, nil
 	}
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer closer.Close()
 	if len(value) != 1 || value[0] == 0 {
-		return errors.New("the store's format mark is damaged: restore a backup")
+		return 0, errors.New("the store's format mark is damaged: restore a backup")
 	}
 	if value[0] > format {
-		return fmt.Errorf("the store has format %d, this seshd knows up to %d: start a newer seshd, or restore a backup made by this one", value[0], format)
+		return 0, fmt.Errorf("the store has format %d, this seshd knows up to %d: start a newer seshd, or restore a backup made by this one", value[0], format)
 	}
-	if value[0] < format { // all that older ones wrote can be read; what is written from now on they could not
-		return db.Set([]byte(prefixFormat), []byte{format}, pebble.Sync)
-	}
-	return nil
+	return value[0], nil
 }
 
 func encodeIDs(ids []session.ID) (b []byte) {

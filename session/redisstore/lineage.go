@@ -18,14 +18,8 @@ import (
 	"github.com/seshd/seshd/session"
 )
 
-const (
-	// lineageEpoch is the second from which lineages count: the first of January 2026. It keeps versions small.
-	lineageEpoch = 1767225600
-	// versionsPerSecond is what a lineage's seconds count for in versions: more than one session is ever written.
-	versionsPerSecond = 1 << 20
-	// maxLineages is how many are remembered: one failover each.
-	maxLineages = 64
-)
+// maxLineages is how many are remembered: one failover each.
+const maxLineages = 64
 
 // lineage tells whether Redis may have gone back in time. Redis draws a new replication id whenever a replica takes over and
 // whenever it is started, which is when it may have lost what it had acknowledged. A lineage is the second in which a server
@@ -69,7 +63,7 @@ func (l *lineage) refresh(ctx context.Context, s *Store) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	now, err := s.run(ctx, s.scripts.lineage, []string{lineageKey}, id, strconv.Itoa(lineageEpoch), strconv.Itoa(maxLineages)).AsUint64()
+	now, err := s.run(ctx, s.scripts.lineage, []string{lineageKey}, id, strconv.Itoa(session.LineageEpoch), strconv.Itoa(maxLineages)).AsUint64()
 	if err != nil {
 		return 0, err
 	}
@@ -119,9 +113,6 @@ func infoField(info, name string) string {
 	return ""
 }
 
-// firstVersion is where the versions of sessions go on in a lineage: no earlier one had any so high.
-func firstVersion(lineage uint64) uint64 { return lineage * versionsPerSecond }
-
 // before says whether the value has versions of an earlier lineage.
 func (e *envelope) before(now uint64) bool {
 	return e.lineage < now && (e.record != nil || e.move != nil)
@@ -132,10 +123,10 @@ func (e *envelope) before(now uint64) bool {
 // and comes now, must find that it is too late, or be renewed itself.
 func (s *Store) renew(ctx context.Context, id session.ID, e *envelope, now uint64) ([]byte, error) {
 	next := *e
-	next.lineage, next.record = now, renewed(e.record, now)
+	next.lineage, next.record = now, session.Lineage(now).Renew(e.record)
 	if e.move != nil {
 		moving := *e.move
-		moving.after = renewed(moving.after, now)
+		moving.after = session.Lineage(now).Renew(moving.after)
 		next.move = &moving
 	}
 	next.succeed(makeTag(nodeID{}, now)) // nobody's: what the nodes have committed last is remembered beside it
@@ -151,15 +142,4 @@ func (s *Store) renew(ctx context.Context, id session.ID, e *envelope, now uint6
 		return *there, nil
 	}
 	return next.encode(), nil
-}
-
-func renewed(r *session.Record, now uint64) *session.Record {
-	if r == nil {
-		return nil
-	}
-	next, state := *r, *r.State
-	state.Version = max(state.Version+1, firstVersion(now))
-	state.Floor, state.Deletions = state.Version, nil
-	next.State = &state
-	return &next
 }

@@ -20,7 +20,7 @@ func (s *Store) tell(ctx context.Context, id session.ID, rev uint64, lines []str
 	}
 	args := []string{
 		strconv.FormatUint(rev, 10), millis(unsweptFor), strconv.Itoa(keptLives),
-		strconv.FormatUint(lineage, 10), strconv.FormatUint(firstVersion(lineage), 10), s.publish, storyKey,
+		strconv.FormatUint(lineage, 10), strconv.FormatUint(session.Lineage(lineage).First(), 10), s.publish, storyKey,
 	}
 	return s.run(ctx, s.scripts.tell, []string{storyKey, storyAtKey, toldKey(id)}, append(args, lines...)...).Error()
 }
