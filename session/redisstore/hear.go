@@ -67,26 +67,30 @@ func (h *hearing) get() (ears, <-chan struct{}) {
 
 // hear keeps a subscription until ctx ends.
 func (s *Store) hear(ctx context.Context) {
-	for first := true; ctx.Err() == nil; {
+	for first, warned := true, false; ctx.Err() == nil; {
 		ears := s.newEars()
-		ready := s.subscribeAll(ctx, ears)
-		if ready == nil {
+		err := s.subscribeAll(ctx, ears)
+		if err == nil {
 			s.hears.set(ears)
 			if !first {
 				s.log.Info("what other servers write arrives again", "store", s.where)
 				s.resume(ctx)
 			}
-			first = false
-			ready = s.listenOn(ctx, ears)
+			first, warned = false, false
+			err = s.listenOn(ctx, ears)
 			s.hears.set(nil)
 		}
 		ears.close()
-		if ctx.Err() == nil {
-			s.log.Warn("what other servers write does not arrive", "store", s.where, "error", ready)
-			select {
-			case <-ctx.Done():
-			case <-time.After(pause(10)):
-			}
+		if ctx.Err() != nil {
+			return
+		}
+		if !warned { // and not again before it has arrived
+			s.log.Warn("what other servers write does not arrive", "store", s.where, "error", err)
+			warned = true
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause(10)):
 		}
 	}
 }
@@ -130,7 +134,7 @@ func (s *Store) resume(ctx context.Context) {
 		s.log.Error("store fault", "store", s.where, "doing", "resume", "error", err)
 	}
 	s.missedAll(false)
-	s.recount(ctx)
+	s.recount(ctx, s.watchedIDs())
 	s.hearStory()
 }
 
@@ -211,6 +215,15 @@ func (s *Store) Watch(ctx context.Context, id session.ID) error {
 	}
 	w.watchers++
 	shard.mu.Unlock()
+	err := s.subscribe(ctx, id)
+	if err != nil {
+		s.Unwatch(id)
+	}
+	return err
+}
+
+// subscribe returns when a session's news arrive.
+func (s *Store) subscribe(ctx context.Context, id session.ID) error {
 	ctx, cancel := context.WithTimeout(ctx, retryFor)
 	defer cancel()
 	for ctx.Err() == nil {
@@ -223,7 +236,6 @@ func (s *Store) Watch(ctx context.Context, id session.ID) error {
 		case <-ctx.Done():
 		}
 	}
-	s.Unwatch(id)
 	return errDeaf
 }
 
@@ -238,18 +250,28 @@ func (s *Store) Unwatch(id session.ID) {
 	}
 	if w.watchers--; w.watchers == 0 {
 		delete(shard.watched, id)
-		s.behind(func(context.Context) { s.forget(id) })
+		s.behind(func(ctx context.Context) { s.forget(ctx, id) })
 	}
 }
 
-// forget unsubscribes from what nobody watches any more.
-func (s *Store) forget(id session.ID) {
+// forget unsubscribes from what nobody watches any more. It must not hold mu while it waits for the answer, behind which come the news
+// that wait for mu. So a Watch that began meanwhile may have subscribed in vain.
+func (s *Store) forget(ctx context.Context, id session.ID) {
+	ears, _ := s.hears.get()
+	if ears == nil || s.watches(id) {
+		return
+	}
+	ears.unsubscribe(channelOf(id))
+	if s.watches(id) && s.subscribe(ctx, id) == nil {
+		s.missed([]session.ID{id}, false)
+	}
+}
+
+func (s *Store) watches(id session.ID) bool {
 	shard := s.shard(id)
 	shard.mu.Lock()
-	defer shard.mu.Unlock() // a Watch that begins now subscribes after this
-	if ears, _ := s.hears.get(); ears != nil && shard.watched[id] == nil {
-		ears.unsubscribe(channelOf(id))
-	}
+	defer shard.mu.Unlock()
+	return shard.watched[id] != nil
 }
 
 // Listen sets who hears of other servers.

@@ -13,7 +13,9 @@ import (
 // gate is a way to a Redis that loses answers: Redis does what it is asked, and whoever asked hears nothing but that the connection ended.
 type gate struct {
 	addr string
-	lose atomic.Int32 // so many of the next commits' answers
+	ends <-chan struct{} // with the test
+	lose atomic.Int32    // so many of the next commits' answers
+	mute atomic.Bool     // what passes a connection is lost, and from then on all that would, and nobody is told
 }
 
 func newGate(t *testing.T, redis *redistest.Server) *gate {
@@ -23,7 +25,7 @@ func newGate(t *testing.T, redis *redistest.Server) *gate {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	g := &gate{addr: l.Addr().String()}
+	g := &gate{addr: l.Addr().String(), ends: t.Context().Done()}
 	go func() {
 		for {
 			client, err := l.Accept()
@@ -48,6 +50,7 @@ func (g *gate) pass(client, server net.Conn) {
 		buffer := make([]byte, 64<<10)
 		for {
 			n, err := server.Read(buffer)
+			g.stillIfMute()
 			if err != nil || losing.Load() {
 				return
 			}
@@ -60,6 +63,7 @@ func (g *gate) pass(client, server net.Conn) {
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := client.Read(buffer)
+		g.stillIfMute()
 		if err != nil {
 			return
 		}
@@ -70,6 +74,12 @@ func (g *gate) pass(client, server net.Conn) {
 		if _, err := io.Copy(server, bytes.NewReader(buffer[:n])); err != nil {
 			return
 		}
+	}
+}
+
+func (g *gate) stillIfMute() {
+	if g.mute.Load() {
+		<-g.ends
 	}
 }
 
