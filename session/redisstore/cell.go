@@ -1,6 +1,7 @@
 package redisstore
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -60,7 +61,14 @@ func (c *cell) admit(h session.Handle) error {
 		c.fault = err
 		return err
 	}
-	return h.Admit(c.env.record, token, c.now)
+	refused := h.Admit(c.env.record, token, c.now)
+	if refused != nil && !c.base.exists() && token != nil { // another server may have begun the session before its token was read
+		if value, err := c.store.get(c.ctx, sessionKey(c.id)); err != nil || len(value) > 0 {
+			c.fault = cmp.Or(err, error(errBusy))
+			return c.fault
+		}
+	}
+	return refused
 }
 
 // token returns what is known of a handle's token. A session that was ended says so itself.
