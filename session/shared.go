@@ -12,7 +12,7 @@ type Shared interface {
 	Unwatch(id ID)
 
 	// Enter counts one more tab of this server in a watched session. It is false where the tabs of all servers would be more than
-	// limit; 0 is no limit. Leave counts one out, does not wait, and cannot fail: what a server has not taken back ends with its lease.
+	// limit; 0 is no limit. Leave counts one out, does not wait, and cannot fail: where the store is out of reach it is counted out later.
 	Enter(ctx context.Context, id ID, limit int) (bool, error)
 	Leave(id ID)
 

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// cable lies between pages and a server. It can be pulled, so that nobody gets through, or go dead under the connections that
-// there are: nothing passes them any more and nobody is told, as with a router that forgot them.
+// cable lies between clients and a server. It can be pulled, so that nobody gets through, or go dead under the connections that
+// there are: nothing passes them any more and nobody is told, as with a router that forgot them. Or it swallows everything.
 type cable struct {
 	listener net.Listener
 	server   string
@@ -16,7 +16,7 @@ type cable struct {
 
 	mu     sync.Mutex // guards the rest
 	pulled bool
-	dead   chan struct{} // closed when the connections that were made since the last time went dead
+	dead   chan struct{} // closed when the connections that were made with it went dead
 	open   []*net.TCPConn
 }
 
@@ -38,7 +38,9 @@ func newCable(t *testing.T, server string) *cable {
 }
 
 // url is where pages find the server.
-func (c *cable) url() string { return "http://" + c.listener.Addr().String() }
+func (c *cable) url() string { return "http://" + c.addr() }
+
+func (c *cable) addr() string { return c.listener.Addr().String() }
 
 // pull ends all connections; new ones end as soon as they are made.
 func (c *cable) pull() {
@@ -51,10 +53,16 @@ func (c *cable) pull() {
 	c.open = nil
 }
 
+// plug lets new connections through again.
 func (c *cable) plug() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.pulled = false
+	select {
+	case <-c.dead:
+		c.dead = make(chan struct{})
+	default:
+	}
 }
 
 // die lets nothing pass any more over the connections that there are. Those that are made from now on are as good as ever.
@@ -63,6 +71,13 @@ func (c *cable) die() {
 	defer c.mu.Unlock()
 	close(c.dead)
 	c.dead = make(chan struct{})
+}
+
+// swallow lets nothing pass, over the connections that there are and those that are made until plug, and tells nobody.
+func (c *cable) swallow() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	close(c.dead)
 }
 
 func (c *cable) accept() {

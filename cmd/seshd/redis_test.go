@@ -1,7 +1,6 @@
 package main
 
 import (
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -85,40 +84,6 @@ func TestTabsOnTwoServers(t *testing.T) {
 	another := openTab(t, w)
 	b1.login(v, `{"user":"u"}`)
 	another.goes(t, 4001, "rotated")
-}
-
-// TestATicketIsTakenOnceOnTwoServers is row 12 of the security requirements across servers.
-func TestATicketIsTakenOnceOnTwoServers(t *testing.T) {
-	redis := redistest.Start(t)
-	p1, _ := startOn(t, redis)
-	p2, _ := startOn(t, redis)
-	v := visitor(t, p1, `{"set":{"a":1}}`)
-	ticket := mint(t, v)
-	var in, out sync.Map
-	var all sync.WaitGroup
-	for i := range 20 {
-		p := p1
-		if i%2 == 1 {
-			p = p2
-		}
-		all.Go(func() {
-			tb, err := newBrowser(t, p.addr).open(url.Values{"ticket": {ticket}})
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer tb.conn.Close()
-			if f, _ := tb.next(); f.Type == "session" {
-				in.Store(i, true)
-			} else if f.Code == "bad_ticket" {
-				out.Store(i, true)
-			}
-		})
-	}
-	all.Wait()
-	if admitted, refused := lenOf(&in), lenOf(&out); admitted != 1 || refused != 19 {
-		t.Errorf("%d got in by one ticket, %d were refused", admitted, refused)
-	}
 }
 
 // TestRedisUnreachable: row 17 of the security requirements. Nobody gets an empty session instead of the one that cannot be read.

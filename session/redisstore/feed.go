@@ -12,12 +12,16 @@ import (
 // feedShards keeps the feeds of sessions from waiting for each other much.
 const feedShards = 64
 
-// feedShard has the sessions of a part of the ids. Whoever tells the feed, or the Listener, of a session holds telling; mu is
-// never held to call out: the hub may hold locks of its own when it calls Unwatch and Leave.
+// feedShard has the sessions of a part of the ids. Whoever tells the feed, or the Listener, of a session holds telling. Whoever sets
+// a count of tabs in Redis holds counting, and whoever adds to one holds it to read. mu is never held to call out, nor to wait for
+// Redis: what comes from there waits for it.
 type feedShard struct {
-	telling sync.Mutex
-	mu      sync.Mutex // guards all of watched
-	watched map[session.ID]*watched
+	telling  sync.Mutex
+	counting sync.RWMutex
+	mu       sync.Mutex // guards the rest
+	watched  map[session.ID]*watched
+	mine     map[session.ID]int  // tabs here
+	unsure   map[session.ID]bool // mine may not be what Redis has
 }
 
 // watched is a session that this server wants to hear of.
@@ -28,7 +32,6 @@ type watched struct {
 	latest   *session.Record // of that
 	lost     []tag           // own commits whose answers were lost: these are heard as if they were another server's
 
-	mine      int // tabs here
 	elsewhere map[nodeID]int
 	reported  int
 }

@@ -67,26 +67,30 @@ func (h *hearing) get() (ears, <-chan struct{}) {
 
 // hear keeps a subscription until ctx ends.
 func (s *Store) hear(ctx context.Context) {
-	for first := true; ctx.Err() == nil; {
+	for first, warned := true, false; ctx.Err() == nil; {
 		ears := s.newEars()
-		ready := s.subscribeAll(ctx, ears)
-		if ready == nil {
+		err := s.subscribeAll(ctx, ears)
+		if err == nil {
 			s.hears.set(ears)
 			if !first {
 				s.log.Info("what other servers write arrives again", "store", s.where)
 				s.resume(ctx)
 			}
-			first = false
-			ready = s.listenOn(ctx, ears)
+			first, warned = false, false
+			err = s.listenOn(ctx, ears)
 			s.hears.set(nil)
 		}
 		ears.close()
-		if ctx.Err() == nil {
-			s.log.Warn("what other servers write does not arrive", "store", s.where, "error", ready)
-			select {
-			case <-ctx.Done():
-			case <-time.After(pause(10)):
-			}
+		if ctx.Err() != nil {
+			return
+		}
+		if !warned { // and not again before it has arrived
+			s.log.Warn("what other servers write does not arrive", "store", s.where, "error", err)
+			warned = true
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause(10)):
 		}
 	}
 }
@@ -130,7 +134,7 @@ func (s *Store) resume(ctx context.Context) {
 		s.log.Error("store fault", "store", s.where, "doing", "resume", "error", err)
 	}
 	s.missedAll(false)
-	s.recount(ctx)
+	s.recount(ctx, s.watchedIDs())
 	s.hearStory()
 }
 

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -28,11 +27,12 @@ type lineage struct {
 	dials   atomic.Int64 // connections that were made: behind each may be another Redis
 	checked atomic.Int64 // those of them after which the id was looked at
 	current atomic.Uint64
-	mu      sync.Mutex // held to look
+	turn    chan struct{} // takes one token: whoever looks has put it in
 }
 
-// watch has the dials of a client counted.
-func (l *lineage) watch(o *rueidis.ClientOption) {
+// begin has the dials of a client counted.
+func (l *lineage) begin(o *rueidis.ClientOption) {
+	l.turn = make(chan struct{}, 1)
 	o.DialCtxFn = func(ctx context.Context, address string, dialer *net.Dialer, config *tls.Config) (conn net.Conn, err error) {
 		if config != nil {
 			conn, err = (&tls.Dialer{NetDialer: dialer, Config: config}).DialContext(ctx, "tcp", address)
@@ -48,16 +48,31 @@ func (l *lineage) watch(o *rueidis.ClientOption) {
 
 // of returns the lineage of what was read last.
 func (l *lineage) of(ctx context.Context, s *Store) (uint64, error) {
-	if l.checked.Load() == l.dials.Load() {
+	known := func() bool { return l.checked.Load() == l.dials.Load() }
+	if known() {
 		return l.current.Load(), nil
 	}
-	return l.refresh(ctx, s)
+	return l.look(ctx, s, known) // where all want to know at once, one finds out
 }
 
 // refresh asks Redis.
 func (l *lineage) refresh(ctx context.Context, s *Store) (uint64, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	return l.look(ctx, s, func() bool { return false })
+}
+
+// look asks Redis, unless it is known by the time that it is this caller's turn.
+func (l *lineage) look(ctx context.Context, s *Store, known func() bool) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	select {
+	case l.turn <- struct{}{}:
+		defer func() { <-l.turn }()
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	if known() {
+		return l.current.Load(), nil
+	}
 	dials := l.dials.Load()
 	id, err := s.replicationID(ctx)
 	if err != nil {

@@ -18,8 +18,11 @@ type gate struct {
 	lose  atomic.Int32 // of so many of the next commits Redis gets what it is asked, and whoever asked hears nothing but that the connection ended
 	late  atomic.Int32 // of so many after those Redis gets it when whoever asked has heard that the connection ended, and may have asked again
 
+	mute atomic.Bool // what passes a connection is lost, and from then on all that would, and nobody is told
+
 	mu   sync.Mutex // guards open
 	open map[net.Conn]bool
+	ends chan struct{} // with the test
 }
 
 // lateBy is how late a commit comes that was given up: within it others are made.
@@ -31,10 +34,11 @@ func newGate(t *testing.T, redis *redistest.Server) *gate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &gate{addr: l.Addr().String(), redis: redis, open: make(map[net.Conn]bool)}
+	g := &gate{addr: l.Addr().String(), redis: redis, open: make(map[net.Conn]bool), ends: make(chan struct{})}
 	var passing sync.WaitGroup
 	t.Cleanup(func() {
 		l.Close()
+		close(g.ends)
 		g.cut()
 		passing.Wait()
 	})
@@ -100,12 +104,19 @@ func (g *gate) pass(from, to net.Conn, may func([]byte) bool) {
 	buffer := make([]byte, 64<<10)
 	for {
 		n, err := from.Read(buffer)
+		g.stillIfMute()
 		if err != nil || !may(buffer[:n]) {
 			return
 		}
 		if _, err := to.Write(buffer[:n]); err != nil {
 			return
 		}
+	}
+}
+
+func (g *gate) stillIfMute() {
+	if g.mute.Load() {
+		<-g.ends
 	}
 }
 

@@ -29,8 +29,13 @@ type server struct {
 
 func serverOn(t *testing.T, redis *redistest.Server) *server {
 	t.Helper()
+	return serverAt(t, redis.URL())
+}
+
+func serverAt(t *testing.T, url string) *server {
+	t.Helper()
 	s := &server{
-		Store: openStore(t, redis.URL()), t: t,
+		Store: openStore(t, url), t: t,
 		events: make(chan session.Event, 10_000), missed: make(chan bool, 1000), tabs: make(chan int, 1000),
 	}
 	s.Feed(func(e session.Event) { s.events <- e })

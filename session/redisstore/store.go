@@ -77,7 +77,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		lanes: make(map[session.ID]*lane),
 	}
 	rand.Read(s.node[:])
-	s.lineage.watch(&client)
+	s.lineage.begin(&client)
 	if s.client, err = rueidis.NewClient(client); err != nil {
 		return nil, s.unreachable(err)
 	}
@@ -97,7 +97,8 @@ func (s *Store) begin(ctx context.Context) error {
 		return err
 	}
 	for i := range s.shards {
-		s.shards[i].watched = make(map[session.ID]*watched)
+		shard := &s.shards[i]
+		shard.watched, shard.mine, shard.unsure = make(map[session.ID]*watched), make(map[session.ID]int), make(map[session.ID]bool)
 	}
 	if err := s.beat(ctx); err != nil {
 		return err

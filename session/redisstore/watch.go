@@ -20,6 +20,15 @@ func (s *Store) Watch(ctx context.Context, id session.ID) error {
 	}
 	w.watchers++
 	shard.mu.Unlock()
+	err := s.subscribe(ctx, id)
+	if err != nil {
+		s.Unwatch(id)
+	}
+	return err
+}
+
+// subscribe returns when a session's news arrive.
+func (s *Store) subscribe(ctx context.Context, id session.ID) error {
 	ctx, cancel := context.WithTimeout(ctx, retryFor)
 	defer cancel()
 	for ctx.Err() == nil {
@@ -32,7 +41,6 @@ func (s *Store) Watch(ctx context.Context, id session.ID) error {
 		case <-ctx.Done():
 		}
 	}
-	s.Unwatch(id)
 	return errDeaf
 }
 
@@ -47,16 +55,26 @@ func (s *Store) Unwatch(id session.ID) {
 	}
 	if w.watchers--; w.watchers == 0 {
 		delete(shard.watched, id)
-		s.behind(func(context.Context) { s.forget(id) })
+		s.behind(func(ctx context.Context) { s.forget(ctx, id) })
 	}
 }
 
-// forget unsubscribes from what nobody watches any more.
-func (s *Store) forget(id session.ID) {
+// forget unsubscribes from what nobody watches any more. It must not hold mu while it waits for the answer, behind which come the news
+// that wait for mu. So a Watch that began meanwhile may have subscribed in vain.
+func (s *Store) forget(ctx context.Context, id session.ID) {
+	ears, _ := s.hears.get()
+	if ears == nil || s.watches(id) {
+		return
+	}
+	ears.unsubscribe(channelOf(id))
+	if s.watches(id) && s.subscribe(ctx, id) == nil {
+		s.missed([]session.ID{id}, false)
+	}
+}
+
+func (s *Store) watches(id session.ID) bool {
 	shard := s.shard(id)
 	shard.mu.Lock()
-	defer shard.mu.Unlock() // a Watch that begins now subscribes after this
-	if ears, _ := s.hears.get(); ears != nil && shard.watched[id] == nil {
-		ears.unsubscribe(channelOf(id))
-	}
+	defer shard.mu.Unlock()
+	return shard.watched[id] != nil
 }

@@ -5,10 +5,12 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -174,13 +176,20 @@ func (s *Server) ended() bool {
 	return err == nil && pid == s.cmd.Process.Pid
 }
 
+// firstPort to lastPort are given out by no system for a connection. One that is would be taken, while the server is down, by whoever
+// tries to reach it: of a port in that range that nobody listens on a connection may lead to itself.
+const firstPort, lastPort = 20_000, 29_999
+
+// freePort is one that nobody listens on.
 func freePort(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range lastPort - firstPort {
+		port := strconv.Itoa(firstPort + rand.IntN(lastPort-firstPort+1))
+		if l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port)); err == nil {
+			l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
+	t.Fatalf("no port is free from %d to %d", firstPort, lastPort)
+	return ""
 }
