@@ -258,19 +258,23 @@ func (s *Store) reportAll() {
 // recount writes this server's counts as they are, and learns the others'.
 func (s *Store) recount(ctx context.Context) {
 	for _, id := range s.watchedIDs() {
-		shard := s.shard(id)
-		shard.mu.Lock()
-		w := shard.watched[id]
-		mine := 0
-		if w != nil {
-			mine = w.mine
-		}
-		shard.mu.Unlock()
-		if w == nil {
-			continue
-		}
-		if counts, err := s.count(ctx, id, "0", strconv.Itoa(mine), 0); err == nil {
-			s.learn(id, counts)
-		}
+		s.recountOne(ctx, id)
+	}
+}
+
+func (s *Store) recountOne(ctx context.Context, id session.ID) {
+	shard := s.shard(id)
+	shard.mu.Lock()
+	w := shard.watched[id]
+	mine := 0
+	if w != nil {
+		mine = w.mine
+	}
+	shard.mu.Unlock()
+	if w == nil {
+		return
+	}
+	if counts, err := s.count(ctx, id, "0", strconv.Itoa(mine), 0); err == nil {
+		s.learn(id, counts)
 	}
 }
