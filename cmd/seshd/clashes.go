@@ -24,5 +24,8 @@ func (c *config) clashes() error {
 		errs = append(errs, fmt.Errorf("--%s is a Redis and --%s is not set: all its servers need the same cookie keys, "+
 			"so give one (`seshd keygen` prints it)", storeSetting, secretKeySetting))
 	}
+	if c.redisWait > 0 && !c.store.shared() {
+		errs = append(errs, fmt.Errorf("--%s is set and --%s is not a Redis: there are no replicas to wait for", redisWaitSetting, storeSetting))
+	}
 	return errors.Join(errs...)
 }

@@ -54,6 +54,8 @@ func TestSettingsThatDoNotGoTogether(t *testing.T) {
 		{[]string{"--cookie-samesite=strict"}, ""},
 		{[]string{"--store=redis://localhost"}, "--secret-key is not set"},
 		{[]string{"--store=redis://localhost", "--secret-key=" + cookieKey}, ""},
+		{[]string{"--redis-wait=1"}, "no replicas to wait for"},
+		{[]string{"--store=redis://localhost", "--secret-key=" + cookieKey, "--redis-wait=1"}, ""},
 	} {
 		c, err := loadWith(t, test.args, nil)
 		if err != nil {

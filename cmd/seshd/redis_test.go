@@ -14,7 +14,12 @@ const cookieKey = "the-key-of-all-servers-on-one-redis!"
 // startOn starts a server on a Redis.
 func startOn(t *testing.T, redis *redistest.Server, more ...string) (*process, *backend) {
 	t.Helper()
-	return startWithAPI(t, t.TempDir(), append([]string{"--store=" + redis.URL(), "--secret-key=" + cookieKey}, more...)...)
+	return startAt(t, redis.URL(), more...)
+}
+
+func startAt(t *testing.T, store string, more ...string) (*process, *backend) {
+	t.Helper()
+	return startWithAPI(t, t.TempDir(), append([]string{"--store=" + store, "--secret-key=" + cookieKey}, more...)...)
 }
 
 func TestTwoServersOnOneRedis(t *testing.T) {

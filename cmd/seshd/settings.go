@@ -12,6 +12,7 @@ type config struct {
 	internalAddr    optionalAddress
 	data            directory
 	store           storeURL
+	redisWait       replicas
 	secretKeys      cookieKeys
 	apiKeys         apiKeys
 	shutdownTimeout duration
@@ -60,6 +61,7 @@ const (
 	dataSetting         = "data"
 	apiKeySetting       = "api-key"
 	storeSetting        = "store"
+	redisWaitSetting    = "redis-wait"
 	secretKeySetting    = "secret-key"
 	tlsCertSetting      = "tls-cert"
 	tlsKeySetting       = "tls-key"
@@ -71,6 +73,7 @@ var settings = []setting{
 	{name: internalAddrSetting, def: "127.0.0.1:8001", usage: "listener for the server API, health, metrics, pprof and the question of proxies (/auth); empty: off", of: func(c *config) value { return &c.internalAddr }},
 	{name: dataSetting, def: "./data", usage: "where the embedded store keeps sessions, and generated keys", of: func(c *config) value { return &c.data }},
 	{name: storeSetting, def: embeddedStore, usage: "embedded, or a Redis for several servers: redis://host:port, rediss:// over TLS, redis://a,b,c a cluster, redis://a,b,c?master=name by sentinels", secret: true, of: func(c *config) value { return &c.store }},
+	{name: redisWaitSetting, def: "0", usage: "replicas of the Redis that must have a write before it is acknowledged", of: func(c *config) value { return &c.redisWait }},
 	{name: secretKeySetting, usage: "cookie keys, newest first, at least 32 bytes each (default: one generated into --data; needed with Redis)", secret: true, of: func(c *config) value { return &c.secretKeys }},
 	{name: apiKeySetting, usage: "keys of the server API (default: one generated into --data; with Redis none)", secret: true, of: func(c *config) value { return &c.apiKeys }},
 	{name: "lifetime", def: "30d", usage: "how long a session lives at most", of: func(c *config) value { return &c.lifetime }},

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strconv"
 
 	"github.com/seshd/seshd/session"
 	"github.com/seshd/seshd/session/pebblestore"
@@ -32,6 +33,20 @@ func (s *storeURL) set(text string) error {
 	return nil
 }
 
+// replicas is how many of the Redis' must have what is acknowledged.
+type replicas int
+
+func (*replicas) kind() string { return "count" }
+
+func (r *replicas) set(text string) error {
+	n, err := strconv.ParseInt(text, 10, 32)
+	if err != nil || n < 0 {
+		return errors.New("want a whole number, 0 to wait for none")
+	}
+	*r = replicas(n)
+	return nil
+}
+
 // shared says whether the store is one that several servers use.
 func (s storeURL) shared() bool { return s != "" }
 
@@ -49,7 +64,7 @@ func (c *config) keptIn() string {
 
 func openStore(ctx context.Context, c config, log *slog.Logger) (session.Store, error) {
 	if c.store.shared() {
-		store, err := redisstore.Open(ctx, string(c.store), redisstore.Options{Logger: log})
+		store, err := redisstore.Open(ctx, string(c.store), redisstore.Options{Logger: log, Replicas: int(c.redisWait)})
 		if err != nil {
 			return nil, fmt.Errorf("--%s: %w", storeSetting, err)
 		}

@@ -67,7 +67,7 @@ func (a *attempt) try(ctx context.Context) (last *envelope, done bool, err error
 		}
 	}
 	if mine := a.found(); mine != nil {
-		return a.done(ctx, mine), true, nil
+		return a.done(ctx, mine)
 	}
 	if a.base.move != nil && !a.moving && !a.moveOn() {
 		return nil, false, errMoving
@@ -78,9 +78,7 @@ func (a *attempt) try(ctx context.Context) (last *envelope, done bool, err error
 	}
 	switch {
 	case !c.changed && read:
-		a.store.tellRead(a.id, a.base)
-		a.answer()
-		return a.base, true, nil
+		return a.same(ctx)
 	case !c.changed: // on what may be old, and nothing is compared
 		a.base = nil
 		return a.try(ctx)
@@ -88,7 +86,7 @@ func (a *attempt) try(ctx context.Context) (last *envelope, done bool, err error
 	conflict, err := a.write(ctx, c)
 	switch {
 	case err == nil && conflict == nil:
-		return a.done(ctx, c), true, nil
+		return a.done(ctx, c)
 	case errors.Is(err, errLate):
 		a.refuse(errLate)
 		return nil, true, nil
@@ -113,6 +111,9 @@ func (a *attempt) found() *cell {
 // write sends a commit. conflict is what was there instead; an error leaves it open whether it is carried out.
 func (a *attempt) write(ctx context.Context, c *cell) (conflict *envelope, err error) {
 	s := a.store
+	if !c.base.exists() && s.lineage.later.Load() {
+		a.raise(c)
+	}
 	c.env.succeed(makeTag(s.node, s.number.Add(1)))
 	c.env.outbox = c.outbox
 	if err := s.announce(ctx, c); err != nil {
@@ -157,6 +158,17 @@ func (s *Store) put(ctx context.Context, id session.ID, fence string, e *envelop
 	return nil, nil
 }
 
+// raise has a session begin above all versions of earlier lineages: Redis may have lost one of this id, and there are tabs that saw it.
+func (a *attempt) raise(c *cell) {
+	c.env.record = session.Lineage(c.env.lineage).Renew(c.env.record)
+	for i := range c.events {
+		c.events[i].Record = c.env.record
+	}
+	for _, o := range a.ops {
+		o.current = c.env.record
+	}
+}
+
 // announce leaves word of a commit, before it, for whoever would have to finish it, and on lists that only point.
 func (s *Store) announce(ctx context.Context, c *cell) error {
 	if c.listed != "" {
@@ -177,8 +189,9 @@ func (s *Store) announce(ctx context.Context, c *cell) error {
 	return s.do(ctx, soon.Build()).Error()
 }
 
-// done carries out what the commit asks for elsewhere, tells the feed, and answers.
-func (a *attempt) done(ctx context.Context, c *cell) *envelope {
+// done carries out what the commit asks for elsewhere, tells the feed, and answers. It is done where those are answered, and not where
+// a failover has lost the commit meanwhile.
+func (a *attempt) done(ctx context.Context, c *cell) (last *envelope, done bool, err error) {
 	s := a.store
 	current := c.env
 	for try := 0; ; try++ {
@@ -189,13 +202,38 @@ func (a *attempt) done(ctx context.Context, c *cell) *envelope {
 		if !time.Now().Before(a.until) {
 			s.tellOwn(a.id, &c.env, c.events)
 			a.refuse(s.fault("commit", err))
-			return nil
+			return nil, true, nil
 		}
 		time.Sleep(pause(try))
 	}
+	left, err := a.replicated(ctx, &current)
+	if left != nil {
+		a.base = left
+		return nil, false, nil
+	}
 	s.tellOwn(a.id, &current, c.events)
+	if err != nil {
+		a.refuse(s.fault("commit", err))
+		return &current, true, nil
+	}
 	a.answer()
-	return &current
+	return &current, true, nil
+}
+
+// same answers where nothing was to be committed. What that was found out on is as safe as a commit before anybody hears of it.
+func (a *attempt) same(ctx context.Context) (last *envelope, done bool, err error) {
+	left, err := a.replicated(ctx, a.base)
+	switch {
+	case left != nil:
+		a.base = left
+		return nil, false, nil
+	case err != nil:
+		a.refuse(a.store.fault("commit", err))
+	default:
+		a.store.tellRead(a.id, a.base)
+		a.answer()
+	}
+	return a.base, true, nil
 }
 
 func (a *attempt) answer() {

@@ -3,16 +3,17 @@ package redisstore
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/redis/rueidis"
 )
 
-// manyEars subscribe in a cluster: each channel to the server that has its slot. The client finds that, and follows where it goes.
+// manyEars subscribe in a cluster: each channel to the server that has its slot. Where a slot goes to another server, or a
+// connection breaks, its channels are subscribed to again, and only of these something was missed.
 type manyEars struct {
 	store *Store
 	ctx   context.Context
 	stop  context.CancelFunc
-	ended chan error
 	all   sync.WaitGroup
 
 	mu       sync.Mutex
@@ -21,18 +22,22 @@ type manyEars struct {
 
 type oneChannel struct {
 	stop  context.CancelFunc
-	ready chan struct{} // closed when it is subscribed
+	ready chan struct{} // closed when it is subscribed to
 }
 
 func newManyEars(s *Store) *manyEars {
 	ctx, stop := context.WithCancel(context.Background())
-	return &manyEars{store: s, ctx: ctx, stop: stop, ended: make(chan error, 1), channels: make(map[string]*oneChannel)}
+	return &manyEars{store: s, ctx: ctx, stop: stop, channels: make(map[string]*oneChannel)}
 }
 
 func (e *manyEars) subscribe(ctx context.Context, channels ...string) error {
-	for _, channel := range channels {
+	all := make([]*oneChannel, len(channels))
+	for i, channel := range channels {
+		all[i] = e.channel(channel)
+	}
+	for _, c := range all {
 		select {
-		case <-e.channel(channel).ready:
+		case <-c.ready:
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-e.ctx.Done():
@@ -45,42 +50,57 @@ func (e *manyEars) subscribe(ctx context.Context, channels ...string) error {
 func (e *manyEars) channel(name string) *oneChannel {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if have := e.channels[name]; have != nil || e.ctx.Err() != nil {
-		if have == nil {
-			have = &oneChannel{} // never ready: all has ended
-		}
+	if have := e.channels[name]; have != nil {
 		return have
 	}
 	ctx, stop := context.WithCancel(e.ctx)
 	c := &oneChannel{stop: stop, ready: make(chan struct{})}
-	e.channels[name] = c
-	once := sync.OnceFunc(func() { close(c.ready) })
-	e.all.Go(func() {
-		hooked := rueidis.WithOnSubscriptionHook(ctx, func(rueidis.PubSubSubscription) { once() })
-		client := e.store.client
-		err := client.Receive(hooked, client.B().Ssubscribe().Channel(name).Build(), func(m rueidis.PubSubMessage) {
-			e.store.hearMessage(m.Channel, m.Message)
-		})
-		if ctx.Err() == nil { // any channel that is lost may have been silent for a while: begin anew
-			select {
-			case e.ended <- err:
-			default:
-			}
-		}
-	})
+	if e.ctx.Err() == nil {
+		e.channels[name] = c
+		e.all.Go(func() { e.keep(ctx, name, c) })
+	}
 	return c
 }
 
-func (e *manyEars) unsubscribe(channel string) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if c := e.channels[channel]; c != nil {
-		c.stop()
-		delete(e.channels, channel)
+// keep subscribes to a channel, again and again. The client does so by itself too, so whoever confirms a subscription says
+// that it is a new one.
+func (e *manyEars) keep(ctx context.Context, name string, c *oneChannel) {
+	s, first := e.store, sync.OnceFunc(func() { close(c.ready) })
+	hooked := rueidis.WithOnSubscriptionHook(ctx, func(news rueidis.PubSubSubscription) {
+		if news.Kind != "ssubscribe" {
+			return
+		}
+		select {
+		case <-c.ready:
+			s.behind(func(ctx context.Context) { s.resumeChannel(ctx, name) })
+		default:
+			first()
+		}
+	})
+	for try := 0; ctx.Err() == nil; try++ {
+		_ = s.client.Receive(hooked, s.client.B().Ssubscribe().Channel(name).Build(), func(m rueidis.PubSubMessage) {
+			s.hearMessage(m.Channel, m.Message)
+		})
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause(try)):
+		}
 	}
 }
 
-func (e *manyEars) lost() <-chan error { return e.ended }
+// unsubscribe tells the server too: Receive only stops to look.
+func (e *manyEars) unsubscribe(channel string) {
+	e.mu.Lock()
+	c := e.channels[channel]
+	delete(e.channels, channel)
+	e.mu.Unlock()
+	if c != nil {
+		c.stop()
+		_ = e.store.do(context.Background(), e.store.client.B().Sunsubscribe().Channel(channel).Build()).Error()
+	}
+}
+
+func (e *manyEars) lost() <-chan error { return nil }
 
 func (e *manyEars) close() {
 	e.stop()

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"slices"
 	"strings"
 	"sync"
@@ -21,7 +22,10 @@ const (
 	subscribeChunk = 512
 )
 
-var errDeaf = session.Refuse(session.Unavailable, "what other servers write does not arrive: the subscription to the store is dead")
+var (
+	errDeaf    = session.Refuse(session.Unavailable, "what other servers write does not arrive: the subscription to the store is dead")
+	errRenewed = errors.New("another Redis took the place of the one that is listened to")
+)
 
 // hearing is the subscription to what other servers tell.
 type hearing struct {
@@ -29,17 +33,26 @@ type hearing struct {
 	ears  ears          // nil: there is none now
 	next  chan struct{} // closed when that changes
 	heard time.Time     // the last own ping; zero: none
+	stale chan struct{} // holds one token where the subscription may be to a Redis whose place another took
 }
 
 // ears are one subscription, as good as its connections.
 type ears interface {
 	subscribe(ctx context.Context, channels ...string) error
 	unsubscribe(channel string)
-	lost() <-chan error // closed, with an error at most, when nothing comes any more
+	lost() <-chan error // closed, with an error at most, when nothing comes any more; nil: it mends itself
 	close()
 }
 
-func (h *hearing) begin() { h.next = make(chan struct{}) }
+func (h *hearing) begin() { h.next, h.stale = make(chan struct{}), make(chan struct{}, 1) }
+
+// renew has a subscription begin anew.
+func (h *hearing) renew() {
+	select {
+	case h.stale <- struct{}{}:
+	default:
+	}
+}
 
 // healthy says whether news arrive.
 func (h *hearing) healthy() error {
@@ -119,6 +132,8 @@ func (s *Store) listenOn(ctx context.Context, e ears) error {
 			return nil
 		case err := <-e.lost():
 			return err
+		case <-s.hears.stale:
+			return errRenewed
 		case <-tick.C:
 			s.send(ctx, nodeChannel(s.node), string(appendNews(newsPing, s.node)))
 			if err := s.hears.healthy(); err != nil {
@@ -138,9 +153,20 @@ func (s *Store) resume(ctx context.Context) {
 	s.hearStory()
 }
 
+// resumeChannel makes up for the time without one channel.
+func (s *Store) resumeChannel(ctx context.Context, channel string) {
+	if id, ok := sessionOf(channel); ok {
+		s.missed([]session.ID{id}, false)
+		s.recount(ctx, []session.ID{id})
+	}
+	if channel == storyKey {
+		s.hearStory()
+	}
+}
+
 // send publishes a message. Where it is lost its reader finds out by other ways.
 func (s *Store) send(ctx context.Context, channel, message string) {
-	if s.publish == "PUBLISH" {
+	if !s.clustered() {
 		_ = s.do(ctx, s.client.B().Publish().Channel(channel).Message(message).Build()).Error()
 	} else {
 		_ = s.do(ctx, s.client.B().Spublish().Channel(channel).Message(message).Build()).Error()
@@ -213,7 +239,7 @@ func (s *Store) listen() session.Listener {
 }
 
 // oneEar is a connection of its own: any number of channels, and no goroutine for each. A cluster's sessions are
-// on many connections: see many.
+// on many connections: see manyEars.
 type oneEar struct {
 	conn  rueidis.DedicatedClient
 	free  func()
@@ -221,7 +247,7 @@ type oneEar struct {
 }
 
 func (s *Store) newEars() ears {
-	if s.publish != "PUBLISH" {
+	if s.clustered() {
 		return newManyEars(s)
 	}
 	conn, free := s.client.Dedicate()

@@ -2,13 +2,12 @@ package redisstore
 
 import (
 	"context"
-	"crypto/sha256"
 	"crypto/tls"
-	"encoding/hex"
+	"errors"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,20 +16,25 @@ import (
 	"github.com/seshd/seshd/session"
 )
 
-// maxLineages is how many are remembered: one failover each.
+// maxLineages is how many are remembered beside those that are: one failover each.
 const maxLineages = 64
+
+var errReplica = errors.New("a replica answers, which may be behind its primary")
 
 // lineage tells whether Redis may have gone back in time. Redis draws a new replication id whenever a replica takes over and
 // whenever it is started, which is when it may have lost what it had acknowledged. A lineage is the second in which a server
-// first met such an id; Redis keeps which is whose, so all servers have the same.
+// first met such an id, in a cluster the newest of its primaries'; Redis keeps which is whose, so all servers have the same.
 type lineage struct {
 	dials   atomic.Int64 // connections that were made: behind each may be another Redis
 	checked atomic.Int64 // those of them after which the id was looked at
 	current atomic.Uint64
-	turn    chan struct{} // takes one token: whoever looks has put it in
+	later   atomic.Bool            // it is not the first one
+	address atomic.Pointer[string] // of the primary that was looked at
+	beside  atomic.Bool            // a look is on its way that nobody waits for
+	turn    chan struct{}          // takes one token: whoever looks has put it in
 }
 
-// begin has the dials of a client counted.
+// begin has the connections of a client counted.
 func (l *lineage) begin(o *rueidis.ClientOption) {
 	l.turn = make(chan struct{}, 1)
 	o.DialCtxFn = func(ctx context.Context, address string, dialer *net.Dialer, config *tls.Config) (conn net.Conn, err error) {
@@ -46,13 +50,36 @@ func (l *lineage) begin(o *rueidis.ClientOption) {
 	}
 }
 
-// of returns the lineage of what was read last.
+// sure says that what answers is what was looked at: no connection was made since, and sentinels have named no other primary,
+// to which there may be a connection already.
+func (l *lineage) sure(s *Store) bool {
+	if l.checked.Load() != l.dials.Load() {
+		return false
+	}
+	if s.client.Mode() != rueidis.ClientModeSentinel {
+		return true
+	}
+	_, same := s.client.Nodes()[*l.address.Load()]
+	return same
+}
+
+// of returns the lineage of what was read last. In a cluster nobody waits for it, since one server that hangs must not hold up
+// the sessions of all others: there it may be found out a moment after something was read, and then everything is told anew.
 func (l *lineage) of(ctx context.Context, s *Store) (uint64, error) {
-	known := func() bool { return l.checked.Load() == l.dials.Load() }
-	if known() {
+	sure := func() bool { return l.sure(s) }
+	if sure() {
 		return l.current.Load(), nil
 	}
-	return l.look(ctx, s, known) // where all want to know at once, one finds out
+	if !s.clustered() {
+		return l.look(ctx, s, sure) // where all want to know at once, one finds out
+	}
+	if l.beside.CompareAndSwap(false, true) {
+		s.behind(func(ctx context.Context) {
+			defer l.beside.Store(false)
+			_, _ = l.refresh(ctx, s) // which the next beat repeats
+		})
+	}
+	return l.current.Load(), nil
 }
 
 // refresh asks Redis.
@@ -74,48 +101,72 @@ func (l *lineage) look(ctx context.Context, s *Store, known func() bool) (uint64
 		return l.current.Load(), nil
 	}
 	dials := l.dials.Load()
-	id, err := s.replicationID(ctx)
+	address, nodes := "", s.client.Nodes()
+	for address = range nodes {
+	}
+	ids, err := replicationIDs(ctx, nodes)
 	if err != nil {
 		return 0, err
 	}
-	now, err := s.run(ctx, s.scripts.lineage, []string{lineageKey}, id, strconv.Itoa(session.LineageEpoch), strconv.Itoa(maxLineages)).AsUint64()
+	args := append([]string{strconv.Itoa(session.LineageEpoch), strconv.Itoa(maxLineages)}, ids...)
+	found, err := s.run(ctx, s.scripts.lineage, []string{lineageKey}, args...).AsIntSlice()
 	if err != nil {
 		return 0, err
 	}
-	before := l.current.Load()
+	if len(found) != 2 {
+		return 0, errDamaged
+	}
+	before, now := l.current.Load(), uint64(found[0])
+	if found[1] == 1 || before != 0 && now > before {
+		l.later.Store(true)
+	}
 	l.current.Store(max(before, now))
+	l.address.Store(&address)
 	l.checked.Store(dials)
 	if before != 0 && now > before {
 		s.log.Warn("Redis was restarted, or another took its place: every tab gets its session anew", "store", s.where)
+		if s.client.Mode() == rueidis.ClientModeSentinel { // the old one may go on, and so would its connections
+			s.hears.renew()
+		}
 		s.behind(func(context.Context) { s.missedAll(true) })
 	}
 	return max(before, now), nil
 }
 
-// replicationID is that of the primary; in a cluster one made of all primaries'.
-func (s *Store) replicationID(ctx context.Context) (string, error) {
-	clients := []rueidis.Client{s.client}
-	if s.client.Mode() == rueidis.ClientModeCluster {
-		clients = nil
-		for _, node := range s.client.Nodes() {
-			clients = append(clients, node)
-		}
+// replicationIDs are those of the primaries that answer. One that does not is none that took another's place.
+func replicationIDs(ctx context.Context, nodes map[string]rueidis.Client) (ids []string, err error) {
+	var mu sync.Mutex
+	var all sync.WaitGroup
+	for _, node := range nodes {
+		all.Go(func() {
+			id, failed := replicationID(ctx, node)
+			mu.Lock()
+			defer mu.Unlock()
+			if failed != nil {
+				err = failed
+			} else {
+				ids = append(ids, id)
+			}
+		})
 	}
-	var ids []string
-	for _, client := range clients {
-		ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-		info, err := client.Do(ctx, client.B().Info().Section("replication").Build()).ToString()
-		cancel()
-		if err != nil {
-			return "", err
-		}
-		if role := infoField(info, "role"); role == "master" {
-			ids = append(ids, infoField(info, "master_replid"))
-		}
+	all.Wait()
+	if len(ids) > 0 {
+		return ids, nil
 	}
-	slices.Sort(ids)
-	sum := sha256.Sum256([]byte(strings.Join(ids, " ")))
-	return hex.EncodeToString(sum[:16]), nil
+	return nil, err
+}
+
+func replicationID(ctx context.Context, node rueidis.Client) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	info, err := node.Do(ctx, node.B().Info().Section("replication").Build()).ToString()
+	if err != nil {
+		return "", err
+	}
+	if infoField(info, "role") != "master" {
+		return "", errReplica
+	}
+	return infoField(info, "master_replid"), nil
 }
 
 // infoField finds a field in the answer to INFO.

@@ -37,7 +37,7 @@ func brittle(t *testing.T) storetest.Nodes {
 	var stores []session.Store
 	for range 3 {
 		g := newGate(t, redis)
-		gates, stores = append(gates, g), append(stores, openStore(t, "redis://"+g.addr))
+		gates, stores = append(gates, g), append(stores, openStore(t, "redis://"+g.addr, 0))
 	}
 	var pausing sync.WaitGroup
 	t.Cleanup(pausing.Wait)
@@ -58,7 +58,7 @@ func brittle(t *testing.T) storetest.Nodes {
 		func() bool {
 			n := some()
 			stores[n].Close()
-			stores[n] = openStore(t, "redis://"+gates[n].addr)
+			stores[n] = openStore(t, "redis://"+gates[n].addr, 0)
 			return false
 		},
 	}

@@ -124,7 +124,7 @@ func (g *gate) stillIfMute() {
 func TestACommitWhoseAnswerIsLostCountsOnce(t *testing.T) {
 	redis := redistest.Start(t)
 	g := newGate(t, redis)
-	s := &server{Store: openStore(t, "redis://"+g.addr), t: t}
+	s := &server{Store: openStore(t, "redis://"+g.addr, 0), t: t}
 	h := visitor(1)
 	s.mustAdd(h)
 	for want := uint64(2); want <= 10; want++ {

@@ -13,19 +13,23 @@ var luaFiles embed.FS
 // scripts are loaded into Redis at their first use, and again where it has forgotten them.
 type scripts struct {
 	commit, settle, tell, lives, list, rearm, lock, unlock, lineage, beat, tabs *rueidis.Lua
+
+	mark string // sent as it is, on connections of its own
 }
 
 func newScripts() scripts {
-	load := func(name string) *rueidis.Lua {
+	read := func(name string) string {
 		text, err := luaFiles.ReadFile("lua/" + name + ".lua")
 		if err != nil {
 			panic(err) // the file was there when this was compiled
 		}
-		return rueidis.NewLuaScript(string(text))
+		return string(text)
 	}
+	load := func(name string) *rueidis.Lua { return rueidis.NewLuaScript(read(name)) }
 	return scripts{
 		commit: load("commit"), settle: load("settle"), tell: load("tell"), lives: load("lives"), list: load("list"), rearm: load("rearm"),
 		lock: load("lock"), unlock: load("unlock"), lineage: load("lineage"), beat: load("beat"), tabs: load("tabs"),
+		mark: read("mark"),
 	}
 }
 

@@ -35,7 +35,7 @@ func serverOn(t *testing.T, redis *redistest.Server) *server {
 func serverAt(t *testing.T, url string) *server {
 	t.Helper()
 	s := &server{
-		Store: openStore(t, url), t: t,
+		Store: openStore(t, url, 0), t: t,
 		events: make(chan session.Event, 10_000), missed: make(chan bool, 1000), tabs: make(chan int, 1000),
 	}
 	s.Feed(func(e session.Event) { s.events <- e })
@@ -54,7 +54,10 @@ func visitor(n byte) session.Handle {
 
 // add adds one to n.
 func (s *server) add(h session.Handle) (*session.Record, error) {
-	m := session.Mutation{Incr: map[string]json.RawMessage{"n": json.RawMessage("1")}}
+	return s.mutate(h, session.Mutation{Incr: map[string]json.RawMessage{"n": json.RawMessage("1")}})
+}
+
+func (s *server) mutate(h session.Handle, m session.Mutation) (*session.Record, error) {
 	type outcome struct {
 		r   *session.Record
 		err error
@@ -345,7 +348,7 @@ func TestADeadServersTabsStopCounting(t *testing.T) {
 	until(t, a.tabs, func(n int) bool { return n == 1 })
 	b.stop() // its beats and its subscription
 	b.stopped.Wait()
-	redis.Do("ZADD", nodesKey, fmt.Sprint(time.Now().UnixMilli()), `"`+hexed(b.node)+`"`) // a good-bye, which a kill would not have said
+	redis.Do("ZADD", nodesKey, fmt.Sprint(time.Now().UnixMilli()), string(b.node[:])) // a good-bye, which a kill would not have said
 	began := time.Now()
 	until(t, a.tabs, func(n int) bool { return n == 0 })
 	if took := time.Since(began); took > 15*time.Second {
@@ -354,14 +357,6 @@ func TestADeadServersTabsStopCounting(t *testing.T) {
 	if in, err := a.Enter(t.Context(), id, 1); !in || err != nil {
 		t.Errorf("there is no place where nobody is: %v, %v", in, err)
 	}
-}
-
-// hexed is a node as redis-cli takes it, in quotes.
-func hexed(n nodeID) (text string) {
-	for _, b := range n {
-		text += fmt.Sprintf(`\x%02x`, b)
-	}
-	return text
 }
 
 // TestARedisThatMayHaveGoneBack: whoever was told a version before a restart is never told a delta from it after.

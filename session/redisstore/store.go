@@ -28,17 +28,21 @@ const (
 // Options tune a Store; the zero value is good.
 type Options struct {
 	Logger *slog.Logger // nil: slog.Default()
+	// Replicas is how many replicas must have a write, in memory, before it is acknowledged. Where they are too few for 5 s
+	// it is refused as unavailable, though the primary has it.
+	Replicas int
 }
 
 // Store is a session.Shared. It may be used concurrently.
 type Store struct {
-	client  rueidis.Client
-	where   string // for the log, without a password
-	log     *slog.Logger
-	node    nodeID
-	scripts scripts
-	publish string // the command: sharded in a cluster
-	feed    func(session.Event)
+	client   rueidis.Client
+	where    string // for the log, without a password
+	log      *slog.Logger
+	node     nodeID
+	scripts  scripts
+	replicas int
+	publish  string // the command: sharded in a cluster
+	feed     func(session.Event)
 
 	number  atomic.Uint64 // of this node's last commit
 	lineage lineage
@@ -73,7 +77,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		where: Redact(url), log: o.Logger, scripts: newScripts(), publish: "PUBLISH", feed: func(session.Event) {},
+		where: Redact(url), log: o.Logger, scripts: newScripts(), replicas: o.Replicas, publish: "PUBLISH", feed: func(session.Event) {},
 		lanes: make(map[session.ID]*lane),
 	}
 	rand.Read(s.node[:])
@@ -81,7 +85,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	if s.client, err = rueidis.NewClient(client); err != nil {
 		return nil, s.unreachable(err)
 	}
-	if s.client.Mode() == rueidis.ClientModeCluster {
+	if s.clustered() {
 		s.publish = "SPUBLISH"
 	}
 	if err := s.begin(ctx); err != nil {
@@ -117,6 +121,8 @@ func (s *Store) begin(ctx context.Context) error {
 	}
 	return nil
 }
+
+func (s *Store) clustered() bool { return s.client.Mode() == rueidis.ClientModeCluster }
 
 func (s *Store) unreachable(err error) error {
 	return errors.Join(errors.New("the Redis at "+s.where+" cannot be used"), err)
@@ -155,13 +161,21 @@ func (s *Store) again(ctx context.Context, try func() error) error {
 	}
 }
 
-// read reads a session's value, and carries out what it finds in the outbox.
+// read reads a session's value, and carries out what it finds in the outbox. Where a connection was made meanwhile it reads again: what
+// it has may be of a Redis that is none any more.
 func (s *Store) read(ctx context.Context, id session.ID) (*envelope, error) {
-	value, err := s.get(ctx, sessionKey(id))
-	if err != nil {
-		return nil, err
+	for {
+		if _, err := s.lineage.of(ctx, s); err != nil {
+			return nil, err
+		}
+		value, err := s.get(ctx, sessionKey(id))
+		if err != nil {
+			return nil, err
+		}
+		if s.lineage.sure(s) || s.clustered() {
+			return s.found(ctx, id, value)
+		}
 	}
-	return s.found(ctx, id, value)
 }
 
 // found takes in a value that Redis has returned. One of an earlier lineage it has renewed before anybody sees it.

@@ -18,7 +18,7 @@ func newTwins(t testing.TB) *storetest.Twins {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { embedded.Close() })
-	return storetest.NewTwins(embedded, openStore(t, redistest.Start(t).URL()))
+	return storetest.NewTwins(embedded, openStore(t, redistest.Start(t).URL(), 0))
 }
 
 // TestBothStoresSayTheSame drives the embedded store and this one through the same writes, logins, logouts, imports and sweeps.

@@ -2,7 +2,6 @@
 package redistest
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"math/rand/v2"
@@ -10,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,34 +25,67 @@ const (
 	maxStarts = 5
 )
 
-// Server is one redis-server. It is killed when the test ends.
+// Flavour is a program that is a Redis.
+type Flavour string
+
+const (
+	Redis  Flavour = "redis-server"
+	Valkey Flavour = "valkey-server"
+)
+
+// Flavours are those that a test of what they may differ in runs against: Redis, and Valkey where it is installed.
+func Flavours() []Flavour {
+	if _, err := exec.LookPath(string(Valkey)); err != nil {
+		return []Flavour{Redis}
+	}
+	return []Flavour{Redis, Valkey}
+}
+
+// Server is one process. It is killed when the test ends.
 type Server struct {
 	Addr string
 
-	t    testing.TB
-	port string
-	dir  string
-	args []string
-	cmd  *exec.Cmd
-	out  *bytes.Buffer
+	t       testing.TB
+	flavour Flavour
+	port    string
+	dir     string
+	args    func(*Server) []string // what it is started with, on whichever port
+	cmd     *exec.Cmd
+	out     *bytes.Buffer
 }
 
-// Start starts a server that keeps everything in memory. Args are put behind its own, as "--appendonly", "yes".
+// Start starts a Redis that keeps everything in memory. Args are put behind its own, as "--appendonly", "yes".
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		t.Fatal("redis-server is not installed: this test needs a real one")
+	return Redis.Start(t, args...)
+}
+
+// Start starts one that keeps everything in memory.
+func (f Flavour) Start(t testing.TB, args ...string) *Server {
+	t.Helper()
+	return f.start(t, func(s *Server) []string { return slices.Concat(s.plain(), args) })
+}
+
+// plain are the arguments of a server that keeps everything in memory.
+func (s *Server) plain() []string {
+	return []string{"--port", s.port, "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--daemonize", "no"}
+}
+
+func (f Flavour) start(t testing.TB, args func(*Server) []string) *Server {
+	t.Helper()
+	if _, err := exec.LookPath(string(f)); err != nil {
+		t.Fatalf("%s is not installed: this test needs a real one", f)
 	}
-	s := &Server{t: t, dir: t.TempDir(), args: args}
+	s := &Server{t: t, flavour: f, dir: t.TempDir(), args: args}
 	t.Cleanup(s.Kill)
 	for range maxStarts {
 		s.port = freePort(t)
 		s.Addr = net.JoinHostPort("127.0.0.1", s.port)
-		if s.start() {
+		if s.run() {
 			return s
 		}
 	}
-	t.Fatalf("redis-server does not start:\n%s", s.out)
+	t.Fatalf("%s does not start:\n%s", f, s.out)
 	return nil
 }
 
@@ -78,8 +111,8 @@ func (s *Server) Log() string { return s.out.String() }
 func (s *Server) Restart() {
 	s.t.Helper()
 	s.Kill()
-	if !s.start() {
-		s.t.Fatalf("redis-server does not start again:\n%s", s.out)
+	if !s.run() {
+		s.t.Fatalf("%s does not start again:\n%s", s.flavour, s.out)
 	}
 }
 
@@ -104,37 +137,20 @@ func (s *Server) signal(what syscall.Signal) {
 	}
 }
 
-// Do sends one command as redis-cli would, words without spaces, and returns the answer as Redis wrote it.
+// Do sends one command as redis-cli would, and returns its answer: the words of it, as many as there are, on one line.
 func (s *Server) Do(words ...string) string {
 	s.t.Helper()
 	answer, err := s.do(words...)
 	if err != nil {
 		s.t.Fatalf("%v: %v", words, err)
 	}
-	return answer
+	return strings.Join(answer, " ")
 }
 
-func (s *Server) do(words ...string) (string, error) {
-	conn, err := net.DialTimeout("tcp", s.Addr, time.Second)
-	if err != nil {
-		return "", err
-	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(startWithin)); err != nil {
-		return "", err
-	}
-	if _, err := fmt.Fprintf(conn, "%s\r\n", strings.Join(words, " ")); err != nil {
-		return "", err
-	}
-	line, err := bufio.NewReader(conn).ReadString('\n')
-	return strings.TrimSpace(line), err
-}
-
-// start says whether a server answers on the port.
-func (s *Server) start() bool {
+// run says whether a server answers on the port.
+func (s *Server) run() bool {
 	s.out = &bytes.Buffer{}
-	args := append([]string{"--port", s.port, "--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--daemonize", "no"}, s.args...)
-	s.cmd = exec.Command("redis-server", args...)
+	s.cmd = exec.Command(string(s.flavour), s.args(s)...)
 	s.cmd.Stdout, s.cmd.Stderr = s.out, s.out
 	s.cmd.SysProcAttr = dieWithParent()
 	s.cmd.Env = append(os.Environ(), "LC_ALL=C", "HOME="+filepath.Clean(s.dir))
@@ -144,7 +160,7 @@ func (s *Server) start() bool {
 	tick := time.NewTicker(askEvery)
 	defer tick.Stop()
 	for deadline := time.Now().Add(startWithin); time.Now().Before(deadline); <-tick.C {
-		if answer, err := s.do("PING"); err == nil && answer == "+PONG" && strings.Contains(s.Info("server"), "process_id:"+fmt.Sprint(s.cmd.Process.Pid)) {
+		if strings.Contains(s.Info("server"), "process_id:"+fmt.Sprint(s.cmd.Process.Pid)) {
 			return true
 		}
 		if s.ended() {
@@ -155,19 +171,26 @@ func (s *Server) start() bool {
 	return false
 }
 
-// Info is a section of what INFO says; empty where nobody answers. Of "server" start reads who it is: on a port that was taken meanwhile
+// Info is a section of what INFO says; empty where nobody answers. Of "server" run reads who it is: on a port that was taken meanwhile
 // it would be somebody else's.
 func (s *Server) Info(section string) string {
-	conn, err := net.DialTimeout("tcp", s.Addr, time.Second)
+	answer, err := s.do("INFO", section)
 	if err != nil {
 		return ""
 	}
-	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(startWithin))
-	fmt.Fprintf(conn, "INFO %s\r\nQUIT\r\n", section)
-	var all bytes.Buffer
-	_, _ = all.ReadFrom(conn)
-	return all.String()
+	return strings.Join(answer, "")
+}
+
+// eventually waits until something holds that servers find out among themselves.
+func eventually(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(askEvery)
+	defer tick.Stop()
+	for deadline := time.Now().Add(startWithin); !holds(); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within %v: %s", startWithin, what)
+		}
+	}
 }
 
 func (s *Server) ended() bool {
