@@ -130,6 +130,7 @@ func TestEveryAnswerOfTheAPIIsAsDescribed(t *testing.T) {
 		{"DELETE", "/v1/users/%0a/sessions", "", nil, 400, "bad_request"},
 		{"DELETE", "/v1/users/two/sessions", "", nil, 204, ""},
 		{"GET", "/v1/events", "", []string{"Last-Event-ID", "x"}, 400, "bad_request"},
+		{"GET", "/v1/backup", "", nil, 200, ""},
 		{"GET", "/v1/export", "", nil, 200, ""},
 		{"POST", "/v1/import", empty, lines, 200, ""},
 		{"POST", "/v1/import", "", lines, 400, "bad_request"},
@@ -161,6 +162,7 @@ func TestEveryAnswerOfTheAPIIsAsDescribed(t *testing.T) {
 		}
 	}
 
+	seen.Store("GET /v1/backup 400", true) // a store of several servers answers so, which package web tests
 	var missing []string
 	for operation, statuses := range describedAnswers() {
 		for _, status := range statuses {
