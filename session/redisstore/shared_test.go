@@ -286,7 +286,7 @@ func TestLostAnswers(t *testing.T) {
 	done := make(chan struct{})
 	go func() { all.Wait(); close(done) }()
 	kills := 0
-	for tick := time.NewTicker(10 * time.Millisecond); ; kills++ {
+	for tick := time.NewTicker(50 * time.Millisecond); ; kills++ {
 		select {
 		case <-tick.C:
 			redis.Do("CLIENT", "KILL", "TYPE", "normal")

@@ -34,7 +34,7 @@ const (
 	linearClients  = 6
 	linearSessions = 2
 	linearEach     = 60 // what each client asks for
-	linearCheck    = 10 * time.Second
+	linearCheck    = time.Minute
 	// linearPatience is how long the last commit may take to be told on every node: the longest that a store tries to reach what it keeps.
 	linearPatience = 30 * time.Second
 )
