@@ -116,7 +116,7 @@ func TestNobodyWaitsForASlowTab(t *testing.T) {
 // is told what comes later, when the time of that write is long over.
 func TestWhatIsWrittenHasItsTime(t *testing.T) {
 	app := newApp(t)
-	app.writeWait = time.Second
+	app.writeWait = 4 * time.Second
 	server := httptest.NewServer(app)
 	defer server.Close()
 	header := http.Header{}

@@ -17,7 +17,7 @@ import (
 )
 
 // patience is how long a test waits for what must come. Nothing waits this long unless it fails.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // withoutLimits are the flags that let a test write as fast as it can.
 func withoutLimits(more ...string) []string {
