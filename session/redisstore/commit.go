@@ -35,17 +35,16 @@ func (a *attempt) commit() *envelope {
 	ctx, cancel := context.WithDeadline(context.Background(), a.until.Add(commandTimeout))
 	defer cancel()
 	err := error(errBusy)
-	for n := 0; n == 0 || time.Now().Before(a.until); n++ {
-		if n > 0 {
-			time.Sleep(pause(n))
-		}
+	for n, failures := 0, 0; n == 0 || time.Now().Before(a.until); n++ {
 		last, done, failed := a.try(ctx)
 		if done {
 			return last
 		}
 		if failed != nil {
 			a.base, err = nil, failed
-		}
+			time.Sleep(pause(failures))
+			failures++
+		} // else another server was faster, and whoever waits now is late again: what it left is known, for a moment
 	}
 	a.giveUp(err)
 	return nil

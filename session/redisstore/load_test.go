@@ -84,6 +84,7 @@ func (l *load) write(s *follower, h session.Handle, stop <-chan struct{}) {
 		l.mu.Lock()
 		if err != nil {
 			l.refused++
+			l.t.Logf("write %d was refused: %v", number, err)
 		} else {
 			l.acknowledged[h.ID] = append(l.acknowledged[h.ID], number)
 			if r.State.Version <= version {

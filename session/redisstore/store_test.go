@@ -15,7 +15,8 @@ import (
 
 func TestMain(m *testing.M) {
 	// In a cluster the client closes connections that it has replaced five seconds later, whether it is closed by then or not.
-	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2"))
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*clusterClient)._refresh.func2"),
+		goleak.IgnoreAnyFunction("github.com/redis/rueidis.(*call).DelayDo.func1"))
 }
 
 func openStore(t testing.TB, url string, replicas int) *Store {
