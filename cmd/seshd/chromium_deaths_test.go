@@ -19,7 +19,7 @@ const typist = `
 		while (!window.enough) {
 			if (s.getSnapshot().pending < 50)
 				s.apply({ incr: { typed: 1 }, append: { [me]: [strokes++] } }).then(() => answered++, (e) => failed.push(e.code));
-			await new Promise((yes) => setTimeout(yes, 10));
+			await new Promise((yes) => setTimeout(yes, 50));
 		}
 		await s.flush();
 	})()`
