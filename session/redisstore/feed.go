@@ -80,9 +80,13 @@ func (s *Store) tellRead(id session.ID, e *envelope) {
 	shard := s.shard(id)
 	shard.telling.Lock()
 	defer shard.telling.Unlock()
+	at := point{e.lineage, e.rev}
 	shard.mu.Lock()
 	w := shard.watched[id]
-	news := w != nil && e.record != nil && w.told.before(point{e.lineage, e.rev})
+	news := w != nil && e.record != nil && w.told.before(at)
+	if news {
+		w.told, w.latest = at, e.record
+	}
 	shard.mu.Unlock()
 	if news {
 		s.feed(session.Event{ID: id, Record: e.record})

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"math/rand/v2"
 	"os"
+	"regexp"
 	"slices"
 	"strconv"
 	"sync"
@@ -28,6 +29,58 @@ func TestLinearizable(t *testing.T) {
 		})
 	}
 	t.Logf("%d histories, %d answers, %d without", histories, answers, lost)
+}
+
+// TestLinearizableOverFailovers: what is acknowledged once so many replicas have it that no failover can undo it happens in one order.
+// Without that a failover undoes what the replicas lack, and all servers end up alike.
+func TestLinearizableOverFailovers(t *testing.T) {
+	histories := 1
+	if os.Getenv("SESHD_PROVE") != "" {
+		histories = 10
+	}
+	for _, test := range []struct {
+		name string
+		wait int // of two replicas
+		safe bool
+	}{
+		{"one replica is waited for", 1, true},
+		{"none is waited for", 0, false},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			answers, without := 0, 0
+			for range histories {
+				sentinels := redistest.Redis.StartSentinels(t, 2, 1)
+				nodes := storetest.Nodes{}
+				for range 3 {
+					nodes.Stores = append(nodes.Stores, openStore(t, sentinels.URL(0), test.wait))
+				}
+				if !test.safe {
+					nodes.Faults = append(nodes.Faults, func() ([]session.Store, bool) {
+						sentinels.Detach() // so that there is something to lose
+						return nodes.Stores, false
+					})
+				}
+				nodes.Faults = append(nodes.Faults, func() ([]session.Store, bool) {
+					sentinels.Primary.Kill()
+					return nodes.Stores, true
+				})
+				a, err := storetest.WritesLinearizable(t, nodes)
+				answers += a
+				switch {
+				case err != nil && test.safe:
+					t.Error(err)
+				case err != nil:
+					without++
+					os.Remove(regexp.MustCompile(`/\S+\.html`).FindString(err.Error()))
+				}
+			}
+			t.Logf("%d answers to writes in %d histories, of which %d have no order", answers, histories, without)
+			if !test.safe && without == 0 {
+				t.Error("nothing was lost, or that was not found out")
+			}
+		})
+	}
 }
 
 // brittle is three servers, and all that can happen to them, in any order.

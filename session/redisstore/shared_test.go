@@ -186,6 +186,30 @@ func TestServersHearOfEachOther(t *testing.T) {
 	}
 }
 
+// TestNewsThatComeAfterAReading: a server has read more than it was told of yet. Versions do not go back for that.
+func TestNewsThatComeAfterAReading(t *testing.T) {
+	redis := redistest.Start(t)
+	a, b := serverOn(t, redis), serverOn(t, redis)
+	h := visitor(1)
+	var was [2]*envelope
+	for i := range was {
+		a.mustAdd(h)
+		e, err := a.read(t.Context(), h.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		was[i] = e
+	}
+	b.mustWatch(h.ID)
+	b.tellRead(h.ID, was[1])
+	b.tellOthers(h.ID, commitNews{}, was[0])
+	for range 2 {
+		if e := next(t, b.events); e.Record.State.Version != 2 {
+			t.Errorf("told of version %d, and had read 2", e.Record.State.Version)
+		}
+	}
+}
+
 // TestASessionThatBeginsOnTwoServersAtOnce: whoever is second writes to what the first began.
 func TestASessionThatBeginsOnTwoServersAtOnce(t *testing.T) {
 	redis := redistest.Start(t)

@@ -45,14 +45,29 @@ const (
 func Linearizable(t *testing.T, nodes Nodes) (answers, lost int) {
 	t.Helper()
 	seed := rand.Uint64()
-	h, err := linearizable(nodes, seed)
-	if err != nil {
+	h, failed := record(nodes, seed)
+	if err := errors.Join(failed, h.Check(linearCheck)); err != nil {
 		t.Errorf("seed %d: %v", seed, err)
 	}
 	return h.Len()
 }
 
-func linearizable(nodes Nodes, seed uint64) (*history.History, error) {
+// WritesLinearizable is for a store that shows what a fault may undo before it acknowledges it. Only the answers to writes are held to
+// one order; whether there is one it returns. What goes for all stores it checks itself: feeds go forward, and all nodes end up alike.
+func WritesLinearizable(t *testing.T, nodes Nodes) (answers int, order error) {
+	t.Helper()
+	seed := rand.Uint64()
+	h, failed := record(nodes, seed)
+	if failed != nil {
+		t.Errorf("seed %d: %v", seed, failed)
+	}
+	writes := h.Writes()
+	answers, _ = writes.Len()
+	return answers, writes.Check(linearCheck)
+}
+
+// record is a run. Its error is of what no history shows.
+func record(nodes Nodes, seed uint64) (*history.History, error) {
 	c := &cluster{
 		history: history.New(), stores: nodes.Stores, faults: nodes.Faults,
 		every: int64(linearClients * linearEach / (len(nodes.Faults) + 1)),
@@ -75,7 +90,7 @@ func linearizable(nodes Nodes, seed uint64) (*history.History, error) {
 	for _, node := range c.nodes {
 		node.stop()
 	}
-	return c.history, errors.Join(c.failed, c.history.Check(linearCheck))
+	return c.history, c.failed
 }
 
 // cluster is the servers of one run.

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"os"
 	"reflect"
 	"regexp"
@@ -113,9 +114,13 @@ func TestABrokenStoreIsFoundOut(t *testing.T) {
 				t.Fatal(err)
 			}
 			b.Store, b.first = store, make(map[session.ID]*session.Record)
-			_, err = linearizable(Nodes{Stores: []session.Store{b}}, 1)
+			h, failed := record(Nodes{Stores: []session.Store{b}}, 1)
+			err = errors.Join(failed, h.Check(linearCheck))
 			if b.happened != true || (err == nil) != (name == "none") {
 				t.Errorf("it happened: %v, and was found: %v", b.happened, err)
+			}
+			if err := h.Writes().Check(linearCheck); (err == nil) != (b.write == nil) {
+				t.Errorf("in the writes alone was found: %v", err)
 			}
 			if err == nil {
 				return

@@ -82,6 +82,19 @@ func (c *Call) end(out Output, at int64) *porcupine.Operation {
 	return op
 }
 
+// Writes is the history of the writes alone.
+func (h *History) Writes() *History {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	writes := &History{begun: h.begun}
+	for _, op := range h.done {
+		if in := op.Input.(Input); in.Anew || in.Mutation != "" {
+			writes.done = append(writes.done, op)
+		}
+	}
+	return writes
+}
+
 // Len is how many answers there are, and how many are lost for good.
 func (h *History) Len() (answers, lost int) {
 	h.mu.Lock()
