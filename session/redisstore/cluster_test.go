@@ -41,6 +41,35 @@ func TestSlotsMoveUnderWrites(t *testing.T) {
 	}
 }
 
+// TestFailoverInACluster: of one primary, whose sessions a replica has from then on, while two servers write to all. What Redis has
+// lost is counted. Nothing is made twice, all servers are told to tell everything anew, and see the same then.
+func TestFailoverInACluster(t *testing.T) {
+	t.Parallel() // it waits for others most of the time
+	for _, flavour := range redistest.Flavours() {
+		t.Run(string(flavour), func(t *testing.T) {
+			cluster := flavour.StartCluster(t)
+			cluster.Replicate(flavour)
+			l := newLoad(t, cluster.URL(), 0)
+			l.begin()
+			l.more(20)
+			began := time.Now()
+			cluster.Owner(cluster.Slot(sessionKey(l.handles[0].ID))).Kill()
+			for i, s := range l.servers {
+				if anew := next(t, s.renewed); !anew {
+					t.Errorf("server %d was not told to tell all anew", i)
+				}
+			}
+			anew := time.Since(began)
+			l.more(20)
+			again := time.Since(began)
+			l.end()
+			ended := time.Now()
+			t.Logf("of %d acknowledged writes %d are lost, and %d were refused; told anew after %v, written to again after %v, all alike within %v",
+				l.writes(), l.lost(), l.refused, anew, again, time.Since(ended))
+		})
+	}
+}
+
 // TestAClusterIsHeardAgain: connections break, and what was written meanwhile is missed, by session.
 func TestAClusterIsHeardAgain(t *testing.T) {
 	cluster := redistest.Redis.StartCluster(t)

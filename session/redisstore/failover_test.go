@@ -11,6 +11,7 @@ import (
 // TestFailover has a replica take the primary's place while two servers write. What Redis has lost is counted. Nothing is made
 // twice, all servers are told to tell everything anew, and see the same then.
 func TestFailover(t *testing.T) {
+	t.Parallel() // it waits for others most of the time
 	const detached = 50
 	for name, test := range map[string]struct {
 		wait, replicas int

@@ -34,6 +34,7 @@ func TestLinearizable(t *testing.T) {
 // TestLinearizableOverFailovers: what is acknowledged once so many replicas have it that no failover can undo it happens in one order.
 // Without that a failover undoes what the replicas lack, and all servers end up alike.
 func TestLinearizableOverFailovers(t *testing.T) {
+	t.Parallel() // it waits for others most of the time
 	histories := 1
 	if os.Getenv("SESHD_PROVE") != "" {
 		histories = 10

@@ -28,10 +28,8 @@ func (f Flavour) StartCluster(t testing.TB) *Cluster {
 	c := &Cluster{t: t}
 	buses := make([]string, clusterNodes)
 	for i := range clusterNodes {
-		c.Primaries = append(c.Primaries, f.start(t, func(s *Server) []string {
-			buses[i] = freePort(t)
-			return append(s.plain(), "--cluster-enabled", "yes", "--cluster-port", buses[i], "--cluster-node-timeout", nodeTimeout)
-		}))
+		s, bus := f.startMember(t)
+		c.Primaries, buses[i] = append(c.Primaries, s), bus
 	}
 	for i, s := range c.Primaries {
 		c.ids = append(c.ids, s.Do("CLUSTER", "MYID"))
@@ -46,6 +44,44 @@ func (f Flavour) StartCluster(t testing.TB) *Cluster {
 		})
 	})
 	return c
+}
+
+func (f Flavour) startMember(t testing.TB) (s *Server, bus string) {
+	s = f.start(t, func(s *Server) []string {
+		bus = freePort(t)
+		return append(s.plain(), "--cluster-enabled", "yes", "--cluster-port", bus, "--cluster-node-timeout", nodeTimeout,
+			"--repl-diskless-sync-delay", "0")
+	})
+	return s, bus
+}
+
+// Replicate gives each primary a replica, which takes its place when it dies, and waits until those have all.
+func (c *Cluster) Replicate(f Flavour) {
+	c.t.Helper()
+	for i, primary := range c.Primaries {
+		replica, bus := f.startMember(c.t)
+		primary.Do("CLUSTER", "MEET", "127.0.0.1", replica.port, bus)
+		eventually(c.t, "a replica knows the cluster", func() bool {
+			_, err := replica.do("CLUSTER", "REPLICATE", c.ids[i])
+			return err == nil
+		})
+		eventually(c.t, "a replica has all, and the others know of it", func() bool {
+			if !strings.Contains(primary.Info("replication"), "state=online") {
+				return false
+			}
+			id := replica.Do("CLUSTER", "MYID")
+			return !slices.ContainsFunc(c.Primaries, func(s *Server) bool {
+				return !slices.ContainsFunc(strings.Split(s.Do("CLUSTER", "NODES"), "\n"), func(line string) bool {
+					return strings.HasPrefix(line, id) && strings.Contains(line, " slave "+c.ids[i])
+				})
+			})
+		})
+	}
+}
+
+// Owner is the primary that has a slot.
+func (c *Cluster) Owner(slot string) *Server {
+	return c.Primaries[slices.IndexFunc(c.Primaries, func(s *Server) bool { return c.has(s, slot) })]
 }
 
 // URL is what seshd takes.
