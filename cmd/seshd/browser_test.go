@@ -138,12 +138,24 @@ func (p *page) comesTo(t *testing.T, expression string) {
 	}
 }
 
+// click clicks as a mouse does: where something is. Where that moves away just then, the page hears of no click on it, and it is clicked on
+// again.
 func (p *page) click(t *testing.T, selector string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
-	if err := chromedp.Do(ctx, chromedp.Click(chromedp.CSS(selector))); err != nil {
-		t.Fatalf("click %s: %v", selector, err)
+	for heard := false; !heard; {
+		evaluate[bool](t, p, fmt.Sprintf(`window.clicked = new Promise((yes) =>
+			document.addEventListener("click", ({ target }) => target.closest(%q) && yes(true), true)), true`, selector))
+		if err := chromedp.Do(ctx, chromedp.Click(chromedp.CSS(selector))); err != nil {
+			t.Fatalf("click %s: %v", selector, err)
+		}
+		// There is none on another page, to which a click may lead, nor an answer from one that it leads away from.
+		const soon = `Promise.race([window.clicked ?? true, new Promise((yes) => setTimeout(yes, 5000, false))])`
+		var err error
+		if heard, err = chromedp.Run(ctx, chromedp.Evaluate[bool](soon, chromedp.EvalAwaitPromise)); err != nil {
+			return
+		}
 	}
 }
 
