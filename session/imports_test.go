@@ -21,8 +21,9 @@ func TestImports(t *testing.T) {
 		"session/pebblestore": "session",
 		"session/redisstore":  "session",
 		"hub":                 "session",
-		"web":                 "session session/archive hub",
+		"web":                 "session session/archive hub docs",
 		"cmd/seshd":           "session session/archive session/pebblestore session/redisstore web cmd/seshd/bench cmd/seshd/connect",
+		"docs":                "", // pages that the server serves
 		"docs/examples/go":    "session session/pebblestore web",
 
 		"cmd/seshd/bench":         "session session/pebblestore", // to fill a directory; all else goes over the wire

@@ -163,6 +163,7 @@ func (a *App) route() {
 	handle("/session/keys/{key}", a.getKey, "GET", "HEAD")
 	handle("/session/keys/{key}", a.putKey, "PUT")
 	handle("/session/keys/{key}", a.deleteKey, "DELETE")
+	handle(problemsPath, problems(), "GET", "HEAD")
 	a.routes.HandleFunc("/ws", a.connect).Methods("GET")
 	for _, path := range []string{"/seshd.js", "/seshd-events.js"} {
 		a.routes.HandleFunc(path, a.client).Methods("GET", "HEAD")

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -58,6 +59,32 @@ func TestThe404PageLinksThePagesThereAre(t *testing.T) {
 	without := start(t, setup{}).visit()
 	if a := without.get("/x", "Accept", "text/html").want(404); strings.Contains(a.body, "cherries") {
 		t.Error("links to what is not there")
+	}
+}
+
+// Whoever follows the type of a problem is told what its code means, by the listener that said it.
+func TestTheTypeOfAProblemLeadsToItsSection(t *testing.T) {
+	s := start(t, setup{})
+	b, inside := s.visit(), s.visit()
+	inside.s = &server{url: s.internal}
+	for _, at := range []*browser{b, inside} {
+		kind := at.get("/nothing").problem(404, "not_found")["type"]
+		if want := at.s.url + "/session/problems#not_found"; kind != want {
+			t.Fatalf("type %q, want %q", kind, want)
+		}
+		page := at.get("/session/problems").want(200)
+		if !strings.Contains(page.body, `<h3 id="not_found">not_found</h3>`) || !strings.Contains(page.body, "<code>/session</code>") {
+			t.Errorf("%s:\n%s", page.what, page.body)
+		}
+		if strings.Contains(page.body, "`") || strings.Contains(page.body, "](") || strings.Contains(page.body, "**") {
+			t.Errorf("Markdown that is not understood:\n%s", page.body)
+		}
+	}
+	b.get("/session/problems").guarded()
+	request, _ := http.NewRequest("GET", s.url+"/nothing", nil)
+	request.Host = "shop.example:8000"
+	if kind := b.send(request).problem(404, "not_found")["type"]; kind != "http://shop.example:8000/session/problems#not_found" {
+		t.Errorf("type %q", kind)
 	}
 }
 

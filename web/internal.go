@@ -41,6 +41,7 @@ func (a *App) operations() *mux.Router {
 	router.HandleFunc("/readyz", a.ready).Methods("GET", "HEAD")
 	router.HandleFunc("/auth", a.auth) // some proxies ask by the method of the request that they ask about
 	router.Handle("/metrics", promhttp.HandlerFor(a.metrics.registry, promhttp.HandlerOpts{})).Methods("GET", "HEAD")
+	router.HandleFunc(problemsPath, problems()).Methods("GET", "HEAD")
 	profiles := router.PathPrefix("/debug/pprof/").Subrouter()
 	profiles.Use(a.withKey)
 	profiles.HandleFunc("/profile", pprof.Profile)

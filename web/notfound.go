@@ -17,7 +17,7 @@ func (a *App) notFound(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Security-Policy", "default-src 'none'")
 	w.WriteHeader(http.StatusNotFound)
 	fmt.Fprintf(w, "<!doctype html><html lang=en><title>Not found</title><h1>There is nothing at %s</h1>\n", html.EscapeString(r.URL.Path))
-	pages := []string{"/session", "/session/tabs", "/seshd.js"}
+	pages := []string{"/session", "/session/tabs", problemsPath, "/seshd.js"}
 	if a.options.Tour {
 		pages = append([]string{"/live", "/shop", "/", "/cherries", "/blueberries", "/destroy-session"}, pages...)
 	}

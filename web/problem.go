@@ -119,7 +119,7 @@ func (a *App) refuse(w http.ResponseWriter, r *http.Request, err error) {
 
 // writeProblem writes a problem whose status, detail and code are given.
 func writeProblem(w http.ResponseWriter, r *http.Request, p problem) {
-	p.Type, p.Title = "about:blank", http.StatusText(p.Status)
+	p.Type, p.Title = problemType(r, p.Code), http.StatusText(p.Status)
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(p.Status)
 	if r.Method != http.MethodHead {

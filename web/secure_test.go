@@ -57,7 +57,10 @@ func TestACookieOfPlainHTTPIsNoneOverTLS(t *testing.T) {
 func TestOverTLSOriginsAndTicketsAreHTTPS(t *testing.T) {
 	b := overTLS(t, start(t, setup{}))
 	b.post(`{"set":{"a":1}}`, "Origin", b.s.url).want(200)
-	b.post(`{"set":{"a":1}}`, "Origin", strings.Replace(b.s.url, "https", "http", 1)).problem(403, "foreign_origin")
+	p := b.post(`{"set":{"a":1}}`, "Origin", strings.Replace(b.s.url, "https", "http", 1)).problem(403, "foreign_origin")
+	if p["type"] != b.s.url+"/session/problems#foreign_origin" {
+		t.Errorf("type %q", p["type"])
+	}
 	if k := b.ticket(); !strings.HasPrefix(k.URL, strings.Replace(b.s.url, "https", "wss", 1)+"/ws?ticket=") {
 		t.Errorf("got %+v", k)
 	}

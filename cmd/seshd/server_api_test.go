@@ -144,6 +144,7 @@ func TestEveryAnswerOfTheAPIIsAsDescribed(t *testing.T) {
 		{"GET", "/livez", "", nil, 200, ""},
 		{"GET", "/readyz", "", nil, 200, ""},
 		{"GET", "/metrics", "", nil, 200, ""},
+		{"GET", "/session/problems", "", nil, 200, ""},
 		{"GET", "/debug/pprof/", "", nil, 200, ""},
 	} {
 		a := b.do(step.method, step.path, step.body, step.headers...)
