@@ -214,11 +214,6 @@ func TestBenchModel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, b := range fencedBlocks(readFile(t, "docs/DEPLOY.md")) {
-		if out, err := exec.Command(path, strings.Fields(b.text)[1:]...).CombinedOutput(); err != nil || !strings.Contains(string(out), "primaries of Redis") {
-			t.Errorf("%s\n%s %v", b.text, out, err)
-		}
-	}
 	out, err := exec.Command(path, "bench", "model", "--tabs", "1000", "--writes-per-tab", "2", "--tabs-per-session", "3", "--json").CombinedOutput()
 	if err != nil || !strings.Contains(string(out), `"writes_per_second":2000,"deliveries_per_second":6000,`) {
 		t.Errorf("%s %v", out, err)

@@ -115,7 +115,7 @@ func (p Plan) Report() *Report {
 	return r
 }
 
-// PlanTable is the table of docs/DEPLOY.md: what a site takes as it grows.
+// PlanTable is the table of docs/deploy.md: what a site takes as it grows.
 func PlanTable(s Site, tabs ...float64) (string, error) {
 	var b strings.Builder
 	b.WriteString("| tabs | writes/s | servers | Redis primaries | memory of the servers | of Redis | to the tabs | from Redis |\n" +

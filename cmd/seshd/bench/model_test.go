@@ -64,14 +64,14 @@ func TestCostsAreThoseThatWereMeasured(t *testing.T) {
 	}
 }
 
-// The table of docs/DEPLOY.md is what the model says.
+// The table of docs/deploy.md is what the model says.
 func TestDeployTableIsReckoned(t *testing.T) {
 	table, err := PlanTable(DefaultSite(), 10e3, 100e3, 1e6, 10e6, 100e6)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(readDoc(t, "DEPLOY.md"), "\n"+table+"\n") {
-		t.Errorf("docs/DEPLOY.md lacks\n%s", table)
+	if !strings.Contains(readDoc(t, "deploy.md"), "\n"+table+"\n") {
+		t.Errorf("docs/deploy.md lacks\n%s", table)
 	}
 }
 

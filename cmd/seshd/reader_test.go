@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -26,27 +25,34 @@ import (
 // snippetTime bounds one snippet. The longest compiles a program, on a machine that may have other things to do.
 const snippetTime = 4 * time.Minute
 
-// pageTime bounds the wait for a page to show something, a reconnect with its longest pause included.
-const pageTime = 30 * time.Second
-
-// reader follows the README in a directory of its own, beside a server.
+// reader follows a document in a directory of its own, beside a server.
 type reader struct {
-	dir     string
-	addr    string // instead of localhost:8000
-	api     string // instead of localhost:8001
-	data    string // of the server
-	program string // where the Go program is to listen
-	path    string // the PATH of what it runs
+	dir      string
+	addr     string // instead of localhost:8000
+	api      string // instead of localhost:8001
+	app      string // instead of 127.0.0.1:3000
+	data     string // of the server
+	program  string // where the Go program is to listen
+	path     string // the PATH of what it runs
+	chromium context.Context
 
 	// Left by one snippet for a later one.
-	ticket string
-	yaml   string
+	ticket  string
+	yaml    string
+	printed string // by a block
+	shown   string // of what is printed
+	command string // that starts an app
+	visits  string // to that
 }
 
-func newReader(t *testing.T) *reader {
-	data := t.TempDir()
-	p := start(t, data)
-	r := &reader{dir: t.TempDir(), addr: localhost(p.addr), api: localhost(p.internal), data: data, program: localhost(freeAddr(t))}
+func newReader(t *testing.T, chromium context.Context, flags ...string) *reader {
+	r := &reader{dir: t.TempDir(), data: t.TempDir(), app: freeAddr(t), program: localhost(freeAddr(t)), chromium: chromium}
+	var here []string
+	for _, flag := range flags {
+		here = append(here, r.here(flag))
+	}
+	p := start(t, r.data, here...)
+	r.addr, r.api = localhost(p.addr), localhost(p.internal)
 	// npx would fetch wscat; the one there is stands in for it.
 	r.write(t, "bin/npx", fmt.Sprintf("#!/bin/sh\n[ \"$1\" = wscat ] || exit 127\nshift\nexec %q \"$@\"\n", wscatProgram(t)))
 	if err := os.Chmod(filepath.Join(r.dir, "bin/npx"), 0o700); err != nil {
@@ -56,7 +62,7 @@ func newReader(t *testing.T) *reader {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(program, filepath.Join(r.dir, "bin/seshd")); err != nil { // as go install would put it there
+	if err := os.Symlink(program, filepath.Join(r.dir, "bin/seshd")); err != nil {
 		t.Fatal(err)
 	}
 	r.path = filepath.Join(r.dir, "bin") + string(os.PathListSeparator) + os.Getenv("PATH")
@@ -65,10 +71,9 @@ func newReader(t *testing.T) *reader {
 
 // here puts the addresses of this run into a snippet.
 func (r *reader) here(text string) string {
-	text = strings.ReplaceAll(text, "localhost:8000", r.addr)
-	text = strings.ReplaceAll(text, "localhost:8001", r.api)
-	text = strings.ReplaceAll(text, "data/api-key", r.data+"/api-key")
-	return strings.ReplaceAll(text, `":8000"`, `"`+r.program+`"`)
+	_, port, _ := net.SplitHostPort(r.app)
+	return strings.NewReplacer("localhost:8000", r.addr, "localhost:8001", r.api, "data/api-key", r.data+"/api-key",
+		`":8000"`, `"`+r.program+`"`, "3000", port).Replace(text)
 }
 
 func (r *reader) write(t *testing.T, name, text string) {
@@ -214,25 +219,6 @@ func (c *child) untilServed(t *testing.T, url, want string) {
 	})
 }
 
-// newBrowser starts Chromium and returns its first tab.
-func (r *reader) newBrowser(t *testing.T) context.Context {
-	t.Helper()
-	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.UserDataDir(t.TempDir()))
-	if os.Getuid() == 0 {
-		options = append(options, chromedp.NoSandbox) // it refuses root otherwise
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), snippetTime)
-	t.Cleanup(cancel)
-	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
-	t.Cleanup(cancel)
-	tab, cancel := chromedp.NewContext(ctx)
-	t.Cleanup(cancel)
-	if err := chromedp.Do(tab); err != nil {
-		t.Fatalf("Chromium is needed (apt-get install chromium; sh .ci/test does): %v", err)
-	}
-	return tab
-}
-
 // console types text into the console of a page.
 func console[T any](t *testing.T, tab context.Context, text string) T {
 	t.Helper()
@@ -245,27 +231,6 @@ func console[T any](t *testing.T, tab context.Context, text string) T {
 		t.Fatal(err)
 	}
 	return result
-}
-
-// untilTrue waits for what a page will come to. (chromedp.Poll needs eval, which our pages forbid.)
-func untilTrue(t *testing.T, tab context.Context, expression string) {
-	t.Helper()
-	begun := time.Now()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		ok, err := chromedp.Run(tab, chromedp.Evaluate[bool](expression, chromedp.EvalAwaitPromise))
-		if err != nil {
-			t.Fatalf("%s: %v", expression, err)
-		}
-		if ok {
-			return
-		}
-		if time.Since(begun) > pageTime {
-			t.Fatalf("the page does not come to %s", expression)
-		}
-		<-tick.C
-	}
 }
 
 // block is a fenced block of Markdown.
@@ -298,17 +263,6 @@ func fencedBlocks(markdown string) (blocks []block) {
 func matches(pattern, line string) bool {
 	quoted := strings.ReplaceAll(regexp.QuoteMeta(pattern), "…", ".+")
 	return regexp.MustCompile("^" + quoted + "$").MatchString(line)
-}
-
-var markdownLink = regexp.MustCompile(`\]\(([^)#]+)`)
-
-func relativeLinks(markdown string) (links []string) {
-	for _, m := range markdownLink.FindAllStringSubmatch(markdown, -1) {
-		if !strings.Contains(m[1], "://") {
-			links = append(links, m[1])
-		}
-	}
-	return links
 }
 
 var codeInSource = regexp.MustCompile(`(?m)^\s+[A-Za-z]+(?:\s+Code)?\s+= "([a-z_]+)"$|^\s+"([a-z_]+)":\s+\{http\.`)
@@ -366,7 +320,7 @@ func freeAddr(t *testing.T) string {
 	return ""
 }
 
-// localhost names an address of this machine the way the README does.
+// localhost names an address of this machine the way the documents do.
 func localhost(addr string) string {
 	_, port, _ := net.SplitHostPort(addr)
 	return net.JoinHostPort("localhost", port)
