@@ -52,23 +52,15 @@ func (r *reader) runsOnAnotherOrigin(t *testing.T, text string) {
 	mine.comesTo(t, `text("output") == "blueberries"`)
 }
 
-// runsBehind serves the page as the app behind the reader's server.
-func (r *reader) runsBehind(t *testing.T, text string) {
-	listener, err := net.Listen("tcp", r.app)
-	if err != nil {
-		t.Fatal(err)
-	}
-	app := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/html")
-		fmt.Fprint(w, text)
-	}))
-	app.Listener.Close()
-	app.Listener = listener
-	app.Start()
-	defer app.Close()
+func (r *reader) writesThePage(t *testing.T, text string) {
+	r.write(t, "page.html", text)
+}
 
-	one := r.visitor(t, "http://"+r.addr+"/page")
-	other := openPage(t, one.ctx, "http://"+r.addr+"/page")
+func (r *reader) runsThePage(t *testing.T, text string) {
+	app := r.begin(t, r.dir, r.secondTerminal(t, text))
+	app.untilListening(t, r.app)
+	one := r.visitor(t, "http://"+r.addr+"/page.html")
+	other := openPage(t, one.ctx, "http://"+r.addr+"/page.html")
 	one.click(t, "button")
 	one.comesTo(t, `text("output") == "1"`)
 	other.comesTo(t, `text("output") == "1"`)

@@ -51,12 +51,18 @@ func (r *reader) writesThePythonApp(t *testing.T, text string) {
 	r.write(t, "app.py", text)
 }
 
-// namesTheTerminals keeps what is typed into the second terminal; in the first one is the reader's server.
 func (r *reader) namesTheTerminals(t *testing.T, text string) {
-	var same bool
-	if r.command, same = strings.CutPrefix(text, "seshd --app http://"+r.app+"\n"); !same {
-		t.Errorf("another server than the reader's: %s", text)
+	r.command = r.secondTerminal(t, text)
+}
+
+// secondTerminal is what is typed there; in the first one is the reader's server.
+func (r *reader) secondTerminal(t *testing.T, text string) string {
+	t.Helper()
+	command, same := strings.CutPrefix(text, r.server+"\n")
+	if !same {
+		t.Errorf("%s: the reader's server is %s", text, r.server)
 	}
+	return command
 }
 
 func (r *reader) visitsThePythonApp(t *testing.T, text string) {

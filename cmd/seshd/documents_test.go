@@ -54,7 +54,8 @@ var documents = map[string]document{
 		{"Once/text", (*reader).isPrinted, ""},
 	}},
 	"docs/browser.md": {seshd: []string{"--app", "http://127.0.0.1:3000", "--tour"}, snippets: []snippet{
-		{"Your first page/html", (*reader).runsBehind, ""},
+		{"Your first page/html", (*reader).writesThePage, ""},
+		{"Your first page/sh", (*reader).runsThePage, ""},
 		{"Reading and writing/js", (*reader).runsInAnotherConsole, ""},
 	}},
 	"docs/go.md": {snippets: []snippet{

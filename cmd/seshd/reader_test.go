@@ -32,6 +32,7 @@ type reader struct {
 	api      string // instead of localhost:8001
 	app      string // instead of 127.0.0.1:3000
 	data     string // of the server
+	server   string // what starts it
 	program  string // where the Go program is to listen
 	path     string // the PATH of what it runs
 	chromium context.Context
@@ -47,11 +48,8 @@ type reader struct {
 
 func newReader(t *testing.T, chromium context.Context, flags ...string) *reader {
 	r := &reader{dir: t.TempDir(), data: t.TempDir(), app: freeAddr(t), program: localhost(freeAddr(t)), chromium: chromium}
-	var here []string
-	for _, flag := range flags {
-		here = append(here, r.here(flag))
-	}
-	p := start(t, r.data, here...)
+	r.server = r.here(strings.Join(append([]string{"seshd"}, flags...), " "))
+	p := start(t, r.data, strings.Fields(r.server)[1:]...)
 	r.addr, r.api = localhost(p.addr), localhost(p.internal)
 	// npx would fetch wscat; the one there is stands in for it.
 	r.write(t, "bin/npx", fmt.Sprintf("#!/bin/sh\n[ \"$1\" = wscat ] || exit 127\nshift\nexec %q \"$@\"\n", wscatProgram(t)))
