@@ -1,9 +1,12 @@
 package web_test
 
 import (
+	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seshd/seshd/web"
 )
@@ -85,6 +88,16 @@ func TestTheTypeOfAProblemLeadsToItsSection(t *testing.T) {
 	request.Host = "shop.example:8000"
 	if kind := b.send(request).problem(404, "not_found")["type"]; kind != "http://shop.example:8000/session/problems#not_found" {
 		t.Errorf("type %q", kind)
+	}
+	conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(patience))
+	conn.Write([]byte("GET /nothing HTTP/1.0\r\n\r\n")) // which names no host
+	if text, err := io.ReadAll(conn); err != nil || !strings.Contains(string(text), `"type":"/session/problems#not_found"`) {
+		t.Errorf("%s %v", text, err)
 	}
 }
 
