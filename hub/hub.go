@@ -205,7 +205,7 @@ func (h *Hub) all() []*room {
 // drainPace is how far apart tabs are sent away, so that their next server sees 200 arrive a second and not all at once.
 const drainPace = 5 * time.Millisecond
 
-// Drain lets nobody in any more and sends every tab away, spread over at most the given time.
+// Drain lets nobody in any more and sends every tab away, spread over at most the given time; 0: all at once.
 // It returns when all were told, or ctx is done.
 func (h *Hub) Drain(ctx context.Context, within time.Duration) {
 	h.mu.Lock()
@@ -218,7 +218,14 @@ func (h *Hub) Drain(ctx context.Context, within time.Duration) {
 	if len(tabs) == 0 {
 		return
 	}
-	tick := time.NewTicker(max(min(drainPace, within/time.Duration(len(tabs))), time.Microsecond))
+	pace := min(drainPace, within/time.Duration(len(tabs)))
+	if pace == 0 {
+		for _, t := range tabs {
+			t.dismiss(Restarting)
+		}
+		return
+	}
+	tick := time.NewTicker(pace)
 	defer tick.Stop()
 	for _, t := range tabs {
 		select {

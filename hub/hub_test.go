@@ -375,6 +375,19 @@ func TestDrain(t *testing.T) {
 	}
 }
 
+// TestDrainAtOnce: without time to spread them over nobody waits for a turn.
+func TestDrainAtOnce(t *testing.T) {
+	m, h := start(t, session.Options{}, Options{})
+	_, handle := m.Begin()
+	tabs := []*reader{join(t, h, handle, nil), join(t, h, handle, nil)}
+	late, cancel := context.WithCancel(context.Background())
+	cancel()
+	h.Drain(late, 0)
+	for _, r := range tabs {
+		r.until("bye", func(bye *Bye) bool { return bye == Restarting })
+	}
+}
+
 // TestPrivateKeysAreNotTold: a change of a private key is a version, and nothing else.
 func TestPrivateKeysAreNotTold(t *testing.T) {
 	m, h := start(t, session.Options{TabRead: session.Globs{"cart*"}}, Options{})

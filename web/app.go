@@ -69,6 +69,7 @@ type App struct {
 	parkAfter time.Duration // shorter in tests
 	pongWait  time.Duration // shorter in tests
 	writeWait time.Duration // of tabs; shorter in tests
+	lastCall  time.Duration // longer in tests
 	draining  atomic.Bool
 	writers   writers
 	unheard   reminder // of a proxy that is not trusted
@@ -121,7 +122,7 @@ func New(m *session.Manager, o Options) *App {
 			CheckOrigin:      func(*http.Request) bool { return true }, // checked before, by originPolicy
 			Error:            refuseHandshake,
 		},
-		parkAfter: parkAfter, pongWait: pongWait, writeWait: writeWait,
+		parkAfter: parkAfter, pongWait: pongWait, writeWait: writeWait, lastCall: lastCall,
 		began: time.Now(),
 	}
 	var err error

@@ -29,6 +29,7 @@ type setup struct {
 	dir     string                            // of the store; empty: a new one
 	wrap    func(session.Store) session.Store // what stands between the server and its store
 	routes  func(*web.App)
+	public  func(net.Listener) net.Listener // what stands between the server and its clients
 }
 
 // server is a whole server in this process, on a port of its own.
@@ -79,14 +80,19 @@ func start(t *testing.T, s setup) *server {
 		s.routes(app)
 	}
 	srv := &server{t: t, app: app, manager: manager, store: disk, dir: s.dir}
-	srv.serve()
+	public := listen(t)
+	srv.url = "http://" + public.Addr().String()
+	if s.public != nil {
+		public = s.public(public)
+	}
+	srv.serve(public)
 	t.Cleanup(srv.stop)
 	return srv
 }
 
-func (s *server) serve() {
-	public, internal := listen(s.t), listen(s.t)
-	s.url, s.internal = "http://"+public.Addr().String(), "http://"+internal.Addr().String()
+func (s *server) serve(public net.Listener) {
+	internal := listen(s.t)
+	s.internal = "http://" + internal.Addr().String()
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() { served <- s.app.Serve(ctx, public, internal) }()

@@ -30,11 +30,14 @@ func (a *App) Run(ctx context.Context, addr string) error {
 }
 
 // Serve serves the public listener, and the internal one unless it is nil, until ctx is done; then it says that it is not
-// ready, finishes the writes under way, and sends the tabs away, spread over at most the shutdown time-out. It
+// ready, accepts nobody any more, finishes what was begun, and sends the tabs away: at once where they can only come back to
+// its successor, and with a store that several servers share spread over at most the shutdown time-out. It
 // returns as soon as all have gone, nil after a drain. An App serves once. The Manager is left to its owner.
 func (a *App) Serve(ctx context.Context, public, internal net.Listener) error {
 	outer := a.server(a)
 	outer.TLSConfig = a.options.TLS.Clone() // net/http adds to it
+	var waiting quiet
+	waiting.watch(outer)
 	servers, listeners := []*http.Server{outer}, []net.Listener{a.limited(public)}
 	if internal != nil {
 		inner := a.server(a.Internal())
@@ -42,9 +45,9 @@ func (a *App) Serve(ctx context.Context, public, internal net.Listener) error {
 		servers, listeners = append(servers, inner), append(listeners, internal)
 	}
 	failed := make(chan error, len(servers))
-	var serving sync.WaitGroup
+	serving := make([]sync.WaitGroup, len(servers))
 	for i, s := range servers {
-		serving.Go(func() {
+		serving[i].Go(func() {
 			if err := serve(s, listeners[i]); !errors.Is(err, http.ErrServerClosed) {
 				failed <- err
 			}
@@ -55,11 +58,17 @@ func (a *App) Serve(ctx context.Context, public, internal net.Listener) error {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
-	a.finish(servers[0].Shutdown)
-	for _, s := range servers {
+	// Before a tab is sent away, so that it does not come back here. Who is not accepted by now waits for another, where a parent has the socket too.
+	listeners[0].Close()
+	a.finish(func(ctx context.Context) error {
+		serving[0].Wait() // and with that, for all who are accepted
+		waiting.end(a.lastCall)
+		return outer.Shutdown(ctx)
+	})
+	for i, s := range servers {
 		err = errors.Join(err, s.Close())
+		serving[i].Wait()
 	}
-	serving.Wait()
 	return err
 }
 
@@ -144,13 +153,18 @@ func (a *App) drain(shutdown func(context.Context) error) {
 	defer cancel()
 	a.log.Info("shutting down", "tabs", a.pinger.count(), "timeout", timeout.String())
 
+	spread := time.Duration(float64(timeout) * drainShare)
+	if a.manager.Shared() == nil {
+		spread = 0 // all must wait for this very server to come back: the sooner they go, the sooner it does
+	}
 	var requests sync.WaitGroup
 	requests.Go(func() {
 		if err := shutdown(ctx); err != nil {
 			a.log.Warn("requests were cut off at the end of the shutdown time", "error", err)
 		}
 	})
-	a.hub.Drain(ctx, time.Duration(float64(timeout)*drainShare))
+	a.hub.Drain(ctx, spread)
+	requests.Wait() // a handshake among them is told by the hub why it is too late
 	a.mu.Lock()
 	a.stopped = true
 	a.mu.Unlock()
@@ -162,11 +176,12 @@ func (a *App) drain(shutdown func(context.Context) error) {
 	select {
 	case <-gone:
 	case <-ctx.Done():
-		a.log.Warn("connections were cut off at the end of the shutdown time", "tabs", a.pinger.count())
+		if left := a.pinger.count(); left > 0 { // none, where only requests took so long
+			a.log.Warn("connections were cut off at the end of the shutdown time", "tabs", left)
+		}
 		a.pinger.cutOff()
 		<-gone
 	}
-	requests.Wait()
 }
 
 // begin counts a WebSocket connection in, unless the server has stopped.
