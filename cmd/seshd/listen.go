@@ -9,15 +9,16 @@ import (
 	"syscall"
 )
 
-// listen opens both listeners, the internal one only where it has an address. It tries both before it
+// listen opens the listeners that the server was not given, the internal one only where it has an address. It tries both before it
 // fails, so that a second server on a machine hears of both ports at once.
-func listen(ctx context.Context, c config) (public, internal net.Listener, err error) {
+func listen(ctx context.Context, c config, g given) (public, internal net.Listener, err error) {
 	var lc net.ListenConfig
-	public, err = lc.Listen(ctx, "tcp", string(c.addr))
-	if err != nil {
-		err = explain("addr", string(c.addr), err)
+	if public = g.public; public == nil {
+		if public, err = lc.Listen(ctx, "tcp", string(c.addr)); err != nil {
+			err = explain("addr", string(c.addr), err)
+		}
 	}
-	if c.internalAddr != "" {
+	if internal = g.internal; internal == nil && c.internalAddr != "" {
 		var internalErr error
 		internal, internalErr = lc.Listen(ctx, "tcp", string(c.internalAddr))
 		switch {
@@ -29,12 +30,7 @@ func listen(ctx context.Context, c config) (public, internal net.Listener, err e
 		}
 	}
 	if err != nil {
-		if public != nil {
-			public.Close()
-		}
-		if internal != nil {
-			internal.Close()
-		}
+		given{public, internal}.close()
 		return nil, nil, err
 	}
 	return public, internal, nil

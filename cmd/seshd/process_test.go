@@ -66,7 +66,12 @@ func command(t *testing.T, data string, args ...string) *exec.Cmd {
 // start waits until the server listens. It is killed at the end of the test if it still runs.
 func start(t *testing.T, data string, args ...string) *process {
 	t.Helper()
-	p := &process{cmd: command(t, data, args...), lines: make(chan map[string]any, 1000)}
+	return launch(t, command(t, data, args...))
+}
+
+func launch(t *testing.T, cmd *exec.Cmd) *process {
+	t.Helper()
+	p := &process{cmd: cmd, lines: make(chan map[string]any, 1000)}
 	stderr, err := p.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/spf13/cobra"
 
 	"github.com/seshd/seshd/session"
@@ -76,16 +77,18 @@ func serveOn(ctx context.Context, c config, log *slog.Logger, ready func(public,
 	if err != nil {
 		return err
 	}
-	public, internal, err := listen(ctx, c)
+	sockets, err := takeSockets(activation.Files(true))
 	if err != nil {
 		return err
 	}
-	defer func() { // web closes them too; that is no error
-		public.Close()
-		if internal != nil {
-			internal.Close()
-		}
-	}()
+	if sockets != (given{}) {
+		log.Info("took the sockets that were given", "public", addrOf(sockets.public), "internal", addrOf(sockets.internal))
+	}
+	public, internal, err := listen(ctx, c, sockets)
+	if err != nil {
+		return err
+	}
+	defer given{public, internal}.close() // web closes them too; that is no error
 
 	store, err := openStore(ctx, c, log)
 	if err != nil {
@@ -126,6 +129,7 @@ func serveOn(ctx context.Context, c config, log *slog.Logger, ready func(public,
 		Logger:          log,
 	})
 	ready(public, internal)
+	defer notify(ctx, log, manager.Ready, time.Duration(c.shutdownTimeout))()
 	return app.Serve(ctx, public, internal)
 }
 

@@ -67,7 +67,7 @@ func TestTakenPortsNameTheFlags(t *testing.T) {
 		return l.Addr().String()
 	}
 	one, two := taken(), taken()
-	_, _, err := listen(t.Context(), config{addr: address(one), internalAddr: optionalAddress(two)})
+	_, _, err := listen(t.Context(), config{addr: address(one), internalAddr: optionalAddress(two)}, given{})
 	for _, want := range []string{"is taken", "--addr 127.0.0.1:", "--internal-addr 127.0.0.1:"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v lacks %q", err, want)
@@ -91,10 +91,10 @@ func TestOneBadListenerLeavesNoneOpen(t *testing.T) {
 	}
 	free := l.Addr().String()
 	l.Close()
-	if _, _, err := listen(t.Context(), config{addr: address(free), internalAddr: optionalAddress(free)}); err == nil || !strings.Contains(err.Error(), "same port") {
+	if _, _, err := listen(t.Context(), config{addr: address(free), internalAddr: optionalAddress(free)}, given{}); err == nil || !strings.Contains(err.Error(), "same port") {
 		t.Errorf("%v, want the clash named", err)
 	}
-	public, internal, err := listen(t.Context(), config{addr: address(free)})
+	public, internal, err := listen(t.Context(), config{addr: address(free)}, given{})
 	if err != nil {
 		t.Fatalf("still taken: %v", err)
 	}
