@@ -19,6 +19,7 @@ type nodesLoad struct {
 
 	acknowledged [nodesOnARedis]atomic.Int64 // by each node
 	refused      [nodesOnARedis]atomic.Int64 // with unavailable
+	longest      atomic.Int64                // wait for an answer, in nanoseconds, that any of them had since it was set to 0
 	news         chan struct{}               // holds one token where a number has changed
 
 	stop    chan struct{} // closed when no more is to be written
@@ -95,6 +96,12 @@ func (l *nodesLoad) tell() {
 	select {
 	case l.news <- struct{}{}:
 	default:
+	}
+}
+
+// waited notes how long a roamer has waited.
+func (l *nodesLoad) waited(d time.Duration) {
+	for before := l.longest.Load(); int64(d) > before && !l.longest.CompareAndSwap(before, int64(d)); before = l.longest.Load() {
 	}
 }
 

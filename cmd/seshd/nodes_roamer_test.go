@@ -27,8 +27,10 @@ type roamer struct {
 	open    bool // it still is
 	moves   int  // ends of connections
 	byes    []string
-	last    uint64   // the highest id
-	waiting []uint64 // ids that are not acknowledged, in the order in which they were sent last
+	broken  []error   // connections that did not open, and requests that a connection took along
+	since   time.Time // when it last got an answer, or sent what it waits for
+	last    uint64    // the highest id
+	waiting []uint64  // ids that are not acknowledged, in the order in which they were sent last
 
 	version      uint64 // the highest acknowledged
 	acknowledged int
@@ -75,7 +77,9 @@ func (r *roamer) write(stop <-chan struct{}) error {
 				return nil
 			}
 		default:
-			r.fill()
+			if err := r.fill(); err != nil {
+				return err
+			}
 		}
 		if err := step(); err != nil {
 			return err
@@ -84,17 +88,54 @@ func (r *roamer) write(stop <-chan struct{}) error {
 }
 
 // fill sends what may be sent.
-func (r *roamer) fill() {
+func (r *roamer) fill() error {
 	most := roamerInFlight
 	if r.kind == posts || r.load.typing > 0 {
 		most = 1
 	}
 	for len(r.waiting) < most {
-		if r.load.typing > 0 {
-			<-time.After(rand.N(2 * r.load.typing))
+		if err := r.types(); err != nil {
+			return err
 		}
 		r.last++
+		if len(r.waiting) == 0 {
+			r.since = time.Now()
+		}
 		r.send(r.last)
+	}
+	return nil
+}
+
+// types takes the time that a write takes to type. A tab reads meanwhile: a pong says when that is over.
+func (r *roamer) types() error {
+	if r.load.typing == 0 {
+		return nil
+	}
+	takes := rand.N(2 * r.load.typing)
+	if !r.open {
+		<-time.After(takes)
+		return nil
+	}
+	tb, asked := r.tab, make(chan struct{})
+	over := time.AfterFunc(takes, func() {
+		_ = tb.send(`{"ping":true}`)
+		close(asked)
+	})
+	defer over.Stop()
+	for {
+		f, err := tb.next()
+		switch {
+		case errors.Is(err, errMisled) || isTimeout(err):
+			return err
+		case err != nil:
+			r.move()
+			return nil
+		case f.Type == "bye":
+			r.byes = append(r.byes, f.Code)
+		case f.Type == "pong":
+			<-asked // whose goroutine is the only other one that writes to the connection
+			return nil
+		}
 	}
 }
 
@@ -118,6 +159,8 @@ func (r *roamer) request() error {
 		r.load.tell()
 	case isTimeout(err) || strings.HasPrefix(err.Error(), "4"):
 		return err
+	default:
+		r.broken = append(r.broken, err)
 	}
 	r.again++
 	r.move()
@@ -167,6 +210,8 @@ func (r *roamer) acknowledge(id uint64, f frame) error {
 	if f.Duplicate {
 		r.before++
 	}
+	r.load.waited(time.Since(r.since))
+	r.since = time.Now()
 	r.load.acknowledged[r.at].Add(1)
 	r.load.tell()
 	return nil
@@ -213,10 +258,14 @@ func (r *roamer) connect() error {
 	}
 	fresh, err := r.browser().open(query)
 	if err != nil {
+		r.broken = append(r.broken, err)
 		return err
 	}
 	fresh.session, fresh.version, fresh.data = before.session, before.version, before.data
 	if f, err := fresh.next(); err != nil || f.Type == "bye" {
+		if err != nil {
+			r.broken = append(r.broken, err)
+		}
 		r.byes = append(r.byes, f.Code)
 		fresh.conn.Close()
 		return cmp.Or(err, fmt.Errorf("sent away with %s", f.text))
@@ -229,14 +278,16 @@ func (r *roamer) connect() error {
 	return nil
 }
 
-// move goes on to another node.
+// move goes on to another node, if there is one.
 func (r *roamer) move() {
 	if r.open {
 		r.tab.conn.Close()
 		r.open = false
 		r.moves++
 	}
-	r.at = (r.at + 1 + rand.IntN(len(r.load.nodes)-1)) % len(r.load.nodes)
+	if others := len(r.load.nodes) - 1; others > 0 {
+		r.at = (r.at + 1 + rand.IntN(others)) % len(r.load.nodes)
+	}
 	<-time.After(rand.N(roamerPause))
 }
 

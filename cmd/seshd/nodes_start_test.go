@@ -20,6 +20,8 @@ type node struct {
 	log   *journal
 	cable *cable
 	flags []string
+
+	parent *parent // whose socket it takes; nil: it opens its own
 }
 
 func startNodes(t *testing.T, redis *redistest.Server, more ...string) (all []*node) {
@@ -35,7 +37,12 @@ func startNodes(t *testing.T, redis *redistest.Server, more ...string) (all []*n
 
 func (n *node) start(t *testing.T) {
 	t.Helper()
-	n.process, n.api = startWithAPI(t, t.TempDir(), n.flags...)
+	cmd := command(t, t.TempDir(), withoutLimits(append([]string{"--api-key=" + plumKey}, n.flags...)...)...)
+	if n.parent != nil {
+		n.parent.adopts(cmd)
+	}
+	n.process = launch(t, cmd)
+	n.api = newBackend(t, n.process)
 	n.log = n.journal()
 }
 
