@@ -85,6 +85,10 @@ var documents = map[string]document{
 		{"Is it well/sh", (*reader).isWell, ""},
 		{"Backups/sh", (*reader).backsUp, ""},
 	}},
+	"docs/restarts.md": {snippets: []snippet{
+		{"Under systemd/sh", nil, "it needs a machine whose first process is systemd; systemd_test.go has it check the files"},
+		{"Under anything else/sh", (*reader).isGivenASocket, ""},
+	}},
 	"docs/compare.md": {snippets: []snippet{
 		{"The commands/sh", (*reader).namesWhatIsThere, ""},
 	}},
