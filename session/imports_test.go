@@ -28,7 +28,9 @@ func TestImports(t *testing.T) {
 
 		"cmd/seshd/bench":         "session session/pebblestore", // to fill a directory; all else goes over the wire
 		"cmd/seshd/bench/floor":   "",
-		"cmd/seshd/bench/compare": "cmd/seshd/bench",
+		"cmd/seshd/bench/compare": "cmd/seshd/bench cmd/seshd/bench/rig",
+		"cmd/seshd/bench/rig":     "",
+		"cmd/seshd/bench/soak":    "cmd/seshd/bench cmd/seshd/bench/rig cmd/seshd/connect",
 
 		"session/storetest/history":    "", // a model that shares nothing with what it is held against
 		"cmd/seshd/screenshots":        "", // it drives the program that is built

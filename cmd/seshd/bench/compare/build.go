@@ -4,7 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
+
+	"github.com/seshd/seshd/cmd/seshd/bench/rig"
 )
 
 // sources are where the servers are.
@@ -17,10 +18,7 @@ var sources = map[string]string{
 // build builds the servers. That of Centrifuge is a module of its own, whose requirements may be out of reach: it is left out then.
 func (l *lab) build(ctx context.Context, servers ...string) error {
 	for _, name := range servers {
-		build := exec.CommandContext(ctx, "go", "build", "-C", sources[name], "-trimpath", "-buildvcs=false", "-o", l.program(name), ".")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		build.Stderr = os.Stderr
-		switch err := build.Run(); {
+		switch err := rig.Build(ctx, sources[name], l.program(name)); {
 		case err == nil:
 		case name == centrifuge && ctx.Err() == nil:
 			fmt.Fprintf(os.Stderr, "bench: %s cannot be built (%v): measured without it\n", name, err)

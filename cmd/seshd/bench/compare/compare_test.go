@@ -68,14 +68,6 @@ func TestPlotIsXML(t *testing.T) {
 	}
 }
 
-func TestRoundUp(t *testing.T) {
-	for v, want := range map[float64]float64{0: 1, 0.3: 0.5, 1: 1, 11: 20, 4999: 5000, 5001: 10000} {
-		if got := roundUp(v); got != want {
-			t.Errorf("%v ends at %v, want %v", v, got, want)
-		}
-	}
-}
-
 func TestReportOfNodes(t *testing.T) {
 	l := &lab{options: options{runs: 2, each: time.Second}, results: make(results)}
 	for _, noise := range []float64{1, 3} { // the median is twice

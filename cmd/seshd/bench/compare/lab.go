@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +10,7 @@ import (
 	"time"
 
 	"github.com/seshd/seshd/cmd/seshd/bench"
+	"github.com/seshd/seshd/cmd/seshd/bench/rig"
 )
 
 // The servers.
@@ -27,8 +25,6 @@ const (
 	serverCore = "0"
 	clientCore = "1"
 )
-
-const startWithin = 10 * time.Second
 
 // lab starts servers and measures them.
 type lab struct {
@@ -93,57 +89,24 @@ func (l *lab) on(ctx context.Context, server, measurement string, args ...string
 	if err != nil {
 		return err
 	}
-	defer s.kill()
-	args = append([]string{args[0], "--json", "--url", s.url, "--metrics", s.metrics}, args[1:]...)
+	defer s.Kill()
+	args = append([]string{args[0], "--json", "--url", s.URL(), "--metrics", s.Metrics()}, args[1:]...)
 	if server == centrifuge {
 		args = append(args, "--protocol", bench.ProtocolCentrifuge)
 	}
 	if err := l.run(ctx, server, measurement, args...); err != nil {
-		return fmt.Errorf("%w; the server said:\n%s", err, s.said())
+		return fmt.Errorf("%w; the server said:\n%s", err, s.Said())
 	}
 	return nil
 }
 
-// running is a server that was started here.
-type running struct {
-	cmd          *exec.Cmd
-	log          *os.File
-	url, metrics string
-}
-
 // start starts a server that logs as verbosely as it ships, and waits until it answers.
-func (l *lab) start(ctx context.Context, server, log string, args ...string) (s *running, err error) {
-	public, internal, err := freeAddresses()
+func (l *lab) start(ctx context.Context, server, log string, args ...string) (*rig.Server, error) {
+	place, err := rig.NewPlace(log)
 	if err != nil {
 		return nil, err
 	}
-	s = &running{url: "http://" + public, metrics: "http://" + internal + "/metrics"}
-	if s.log, err = os.Create(log); err != nil {
-		return nil, err
-	}
-	s.cmd = l.pinned(ctx, serverCore, l.program(server), append([]string{"--addr", public, "--internal-addr", internal}, args...)...)
-	s.cmd.Stderr = s.log
-	if err := s.cmd.Start(); err != nil {
-		return nil, errors.Join(err, s.log.Close())
-	}
-	if err := awaitAnswer(ctx, s.metrics); err != nil {
-		s.kill()
-		return nil, fmt.Errorf("%s did not start: %w\n%s", server, err, s.said())
-	}
-	return s, nil
-}
-
-func (s *running) kill() {
-	s.cmd.Process.Kill()
-	s.cmd.Wait()
-	s.log.Close()
-}
-
-const logTail = 4 << 10 // of a server that failed
-
-func (s *running) said() []byte {
-	said, _ := os.ReadFile(s.log.Name())
-	return said[max(0, len(said)-logTail):]
+	return rig.Start(ctx, place, l.pinned(ctx, serverCore, l.program(server), append(place.Args(), args...)...))
 }
 
 // withoutLimits are the flags that the loads need. All else is as it ships.
@@ -167,37 +130,4 @@ func (l *lab) run(ctx context.Context, server, measurement string, args ...strin
 	}
 	l.results.add(measurement, server, figures)
 	return nil
-}
-
-func awaitAnswer(ctx context.Context, url string) error {
-	ctx, cancel := context.WithTimeout(ctx, startWithin)
-	defer cancel()
-	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-		if err != nil {
-			return err
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err == nil {
-			return response.Body.Close()
-		}
-		if ctx.Err() != nil {
-			return errors.Join(err, ctx.Err())
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-}
-
-func freeAddresses() (a, b string, err error) {
-	first, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", "", err
-	}
-	defer first.Close()
-	second, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", "", err
-	}
-	defer second.Close()
-	return first.Addr().String(), second.Addr().String(), nil
 }

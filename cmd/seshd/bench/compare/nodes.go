@@ -12,10 +12,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/seshd/seshd/cmd/seshd/bench/rig"
 )
 
 // compareRound is how long a server takes to compare all its rooms with a shared store: idle tabs are watched for one.
 const compareRound = 45 * time.Second
+
+// startWithin is what a Redis may take to start.
+const startWithin = 10 * time.Second
 
 const mAlone = "1,000 boards of 1 tab, 50 writes in flight"
 
@@ -98,19 +103,19 @@ func (l *lab) onNodes(ctx context.Context, nodes int, m measurement) error {
 		store, column = []string{"--store", "redis://" + redis, "--secret-key", strings.Repeat("the same on all!", 2)}, onRedis(nodes)
 		args = append(args, "--redis", redis)
 	}
-	var said []*running
+	var said []*rig.Server
 	for n := range max(1, nodes) {
 		s, err := l.start(ctx, seshd, filepath.Join(dir, fmt.Sprintf("log-%d", n)), slices.Concat(store, withoutLimits)...)
 		if err != nil {
 			return err
 		}
-		defer s.kill()
-		args = append(args, "--url", s.url, "--metrics", s.metrics)
+		defer s.Kill()
+		args = append(args, "--url", s.URL(), "--metrics", s.Metrics())
 		said = append(said, s)
 	}
 	if err := l.run(ctx, column, m.name, append(args, m.args[1:]...)...); err != nil {
 		for _, s := range said {
-			err = fmt.Errorf("%w; a server said:\n%s", err, s.said())
+			err = fmt.Errorf("%w; a server said:\n%s", err, s.Said())
 		}
 		return err
 	}
@@ -127,7 +132,7 @@ func startRedis(ctx context.Context, dir string) (addr string, stop func(), err 
 		}
 		program = valkey
 	}
-	addr, _, err = freeAddresses()
+	addr, _, err = rig.FreeAddresses()
 	if err != nil {
 		return "", nil, err
 	}

@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/seshd/seshd/cmd/seshd/bench/rig"
 )
 
 // nodeRows are the lines of docs/BENCH-NODES.md. seshd bench model takes what it reckons with from there, by their labels.
@@ -43,7 +45,7 @@ func (l *lab) nodeRows() []row {
 // reportNodes writes docs/BENCH-NODES.md.
 func (l *lab) reportNodes(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Measured: several servers on one Redis\n\n%s, %s. Medians of %d run(s); %s a load.\n", time.Now().Format(time.DateOnly), machine(), l.runs, l.each)
+	fmt.Fprintf(&b, "# Measured: several servers on one Redis\n\n%s, %s. Medians of %d run(s); %s a load.\n", time.Now().Format(time.DateOnly), rig.Machine(), l.runs, l.each)
 	if l.quick {
 		b.WriteString("**A trial in small, to see that it works: these figures are worth nothing.**\n")
 	}

@@ -3,10 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
-	"math"
-	"strings"
 
 	"github.com/seshd/seshd/cmd/seshd/bench"
+	"github.com/seshd/seshd/cmd/seshd/bench/rig"
 )
 
 const plotName = "bench.svg"
@@ -28,17 +27,14 @@ type curve struct {
 
 // plot draws both figures against the number of tabs, each in a panel of its own.
 func (l *lab) plot(w io.Writer) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12">`+"\n", plotWidth, plotHeight)
-	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="white"/>`+"\n", plotWidth, plotHeight)
-	l.panel(&b, margin, "server CPU per delivery, µs", mLoad, "server_cpu_us_per_delivery")
-	l.panel(&b, 2*margin+panelWidth, "server RSS per idle tab, bytes", mIdle, "rss_per_tab_bytes")
-	b.WriteString("</svg>\n")
-	_, err := io.WriteString(w, b.String())
+	to := rig.NewPlot(plotWidth, plotHeight)
+	l.panel(to, margin, "server CPU per delivery, µs", mLoad, "server_cpu_us_per_delivery")
+	l.panel(to, 2*margin+panelWidth, "server RSS per idle tab, bytes", mIdle, "rss_per_tab_bytes")
+	_, err := to.WriteTo(w)
 	return err
 }
 
-func (l *lab) panel(b *strings.Builder, left int, title string, measurement func(int) string, key string) {
+func (l *lab) panel(to *rig.Plot, left int, title string, measurement func(int) string, key string) {
 	curves := []curve{{name: seshd, color: "#b3003c"}, {name: "the floor (bare gorilla)", color: "#555", dashed: true}}
 	highest := 0.0
 	for i, server := range []string{seshd, floor} {
@@ -48,50 +44,28 @@ func (l *lab) panel(b *strings.Builder, left int, title string, measurement func
 			highest = max(highest, value)
 		}
 	}
-	top := roundUp(highest)
-	y := func(value float64) float64 { return margin + panelHeight*(1-max(value, 0)/top) }
+	p := rig.Panel{Left: left, Above: margin, Width: panelWidth, Height: panelHeight, Top: rig.RoundUp(highest), Readable: bench.Readable}
 	x := func(i int) float64 {
 		return float64(left) + panelWidth*(float64(i)+0.5)/float64(len(l.tabCounts()))
 	}
-	fmt.Fprintf(b, `<text x="%d" y="%d" font-size="14">%s</text>`+"\n", left, margin/2, title)
-	for _, part := range []float64{0, 0.25, 0.5, 0.75, 1} {
-		at := y(top * part)
-		fmt.Fprintf(b, `<line x1="%d" y1="%.1f" x2="%d" y2="%.1f" stroke="#ddd"/><text x="%d" y="%.1f" text-anchor="end">%s</text>`+"\n",
-			left, at, left+panelWidth, at, left-6, at+4, bench.Readable(top*part))
-	}
+	p.Frame(to, title)
 	for i, tabs := range l.tabCounts() {
-		fmt.Fprintf(b, `<text x="%.1f" y="%d" text-anchor="middle">%s</text>`+"\n", x(i), margin+panelHeight+18, readableCount(tabs))
+		to.Drawf(`<text x="%.1f" y="%d" text-anchor="middle">%s</text>`+"\n", x(i), margin+panelHeight+18, readableCount(tabs))
 	}
-	fmt.Fprintf(b, `<text x="%d" y="%d" text-anchor="middle">tabs</text>`+"\n", left+panelWidth/2, margin+panelHeight+36)
+	to.Drawf(`<text x="%d" y="%d" text-anchor="middle">tabs</text>`+"\n", left+panelWidth/2, margin+panelHeight+36)
 	for n, c := range curves {
-		c.draw(b, x, y)
-		fmt.Fprintf(b, `<text x="%d" y="%d" fill="%s">%s</text>`+"\n", left+8, margin+panelHeight-26+16*n, c.color, c.name)
+		c.draw(to, p, x)
+		to.Drawf(`<text x="%d" y="%d" fill="%s">%s</text>`+"\n", left+8, margin+panelHeight-26+16*n, c.color, c.name)
 	}
 }
 
-func (c curve) draw(b *strings.Builder, x func(int) float64, y func(float64) float64) {
-	dashes := ""
+func (c curve) draw(to *rig.Plot, p rig.Panel, x func(int) float64) {
+	style := fmt.Sprintf(`stroke="%s" stroke-width="2"`, c.color)
 	if c.dashed {
-		dashes = ` stroke-dasharray="6 4"`
+		style += ` stroke-dasharray="6 4"`
 	}
-	points := make([]string, len(c.values))
 	for i, value := range c.values {
-		points[i] = fmt.Sprintf("%.1f,%.1f", x(i), y(value))
-		fmt.Fprintf(b, `<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>`, x(i), y(value), c.color)
+		to.Drawf(`<circle cx="%.1f" cy="%.1f" r="3" fill="%s"/>`, x(i), p.Y(value), c.color)
 	}
-	fmt.Fprintf(b, "\n"+`<polyline points="%s" fill="none" stroke="%s" stroke-width="2"%s/>`+"\n", strings.Join(points, " "), c.color, dashes)
-}
-
-// roundUp finds the end of an axis: one, two or five of some power of ten.
-func roundUp(v float64) float64 {
-	if v <= 0 {
-		return 1
-	}
-	power := math.Pow(10, math.Floor(math.Log10(v)))
-	for _, factor := range []float64{1, 2, 5} {
-		if v <= factor*power {
-			return factor * power
-		}
-	}
-	return 10 * power
+	p.Line(to, c.values, x, style)
 }

@@ -3,13 +3,11 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
-	"runtime"
 	"strings"
 	"time"
 
 	"github.com/seshd/seshd/cmd/seshd/bench"
+	"github.com/seshd/seshd/cmd/seshd/bench/rig"
 )
 
 // row is a line of the table: one figure of all servers.
@@ -49,7 +47,7 @@ func (l *lab) rows() []row {
 func (l *lab) report(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Measured\n\n%s, %s. Medians of %d run(s) with the least and the most, in each of which the servers took turns; %s a load.\n"+
-		"Restarts, and how costs grow, in %d of them.\n", time.Now().Format(time.DateOnly), machine(), l.runs, l.each, min(l.grow, l.runs))
+		"Restarts, and how costs grow, in %d of them.\n", time.Now().Format(time.DateOnly), rig.Machine(), l.runs, l.each, min(l.grow, l.runs))
 	if l.quick {
 		b.WriteString("**A trial in small, to see that it works: these figures are worth nothing.**\n")
 	}
@@ -142,18 +140,3 @@ func (l *lab) ratio(r row, other string) string {
 }
 
 func readableCount(n int) string { return bench.Readable(float64(n)) }
-
-// machine says on what this ran, as far as the system tells.
-func machine() string {
-	text := fmt.Sprintf("%d cores, %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
-	if kernel, err := exec.Command("uname", "-r").Output(); err == nil {
-		text += ", kernel " + strings.TrimSpace(string(kernel))
-	}
-	info, _ := os.ReadFile("/proc/cpuinfo") // not there: not told
-	for line := range strings.Lines(string(info)) {
-		if name, value, _ := strings.Cut(line, ":"); strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value) + ", " + text
-		}
-	}
-	return text
-}

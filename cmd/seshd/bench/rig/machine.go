@@ -1,0 +1,24 @@
+package rig
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"runtime"
+	"strings"
+)
+
+// Machine says on what this runs, as far as the system tells.
+func Machine() string {
+	text := fmt.Sprintf("%d cores, %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
+	if kernel, err := exec.Command("uname", "-r").Output(); err == nil {
+		text += ", kernel " + strings.TrimSpace(string(kernel))
+	}
+	info, _ := os.ReadFile("/proc/cpuinfo") // not there: not told
+	for line := range strings.Lines(string(info)) {
+		if name, value, _ := strings.Cut(line, ":"); strings.TrimSpace(name) == "model name" {
+			return strings.TrimSpace(value) + ", " + text
+		}
+	}
+	return text
+}
