@@ -1,0 +1,371 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// visitor is one session and all that is done to it. Each of its writers counts under a name of its own.
+type visitor struct {
+	*soak
+	id     string
+	cookie string
+	user   string // once logged in
+	shared bool   // there is a second device
+
+	mu     sync.Mutex     // guards the rest
+	names  int            // of writers, that were given
+	wrote  map[string]int // acknowledged writes, by writer
+	newest uint64         // version that was acknowledged
+}
+
+const maxSittings = 3
+
+// live is a visit, from the first request to the end of the session, or to where it is left.
+func (s *soak) live(ctx context.Context) error {
+	v := &visitor{soak: s, wrote: make(map[string]int)}
+	var err error
+	if v.id, v.cookie, err = s.begin(ctx); err != nil {
+		return err
+	}
+	s.count(cSessions, 1)
+	if err := v.visit(ctx); err != nil {
+		return fmt.Errorf("session %s: %w", v.id, err)
+	}
+	return nil
+}
+
+func (v *visitor) visit(ctx context.Context) error {
+	for range 1 + rand.IntN(maxSittings) {
+		if err := v.sit(ctx); err != nil {
+			return err
+		}
+		if err := v.verify(ctx); err != nil {
+			return err
+		}
+		if v.churn.Err() != nil {
+			break
+		}
+		if err := v.changeToken(ctx); err != nil {
+			return err
+		}
+	}
+	return v.end(ctx)
+}
+
+// begin is the first request of a browser.
+func (s *soak) begin(ctx context.Context) (id, cookie string, err error) {
+	a, err := s.ask(ctx, request{method: http.MethodGet, url: s.line.url() + "/session"})
+	if err != nil {
+		return "", "", err
+	}
+	var whole struct{ ID string }
+	if err := a.decode(&whole); err != nil {
+		return "", "", err
+	}
+	cookie, err = cookieIn(a.header.Get("Set-Cookie"))
+	return whole.ID, cookie, err
+}
+
+func cookieIn(line string) (string, error) {
+	cookie, err := http.ParseSetCookie(line)
+	if err != nil {
+		return "", fmt.Errorf("a cookie was due: %w", err)
+	}
+	return cookie.Name + "=" + cookie.Value, nil
+}
+
+// Sizes of values that are large.
+const (
+	bigOf100  = 3
+	bigLeast  = 8 << 10
+	bigSpread = 24 << 10
+)
+
+// counters are the keys that a writer writes. Those of the server API are private.
+func counters(writer string) (n, log string) {
+	if writer == apiWriter {
+		return "_n." + writer, "_log." + writer
+	}
+	return "n." + writer, "log." + writer
+}
+
+// mutation is the i-th of a writer: it counts and appends, so that what is lost or applied twice shows.
+func (v *visitor) mutation(writer string, i int) string {
+	n, log := counters(writer)
+	pad := rand.IntN(100)
+	if rand.IntN(100) < bigOf100 {
+		pad = bigLeast + rand.IntN(bigSpread)
+		v.count(cBig, 1)
+	}
+	return fmt.Sprintf(`{"incr":{%q:1},"append":{%q:[%d]},"set":{"pad":"%s"}}`, n, log, i, strings.Repeat("x", pad))
+}
+
+// newName is one for a writer.
+func (v *visitor) newName(kind string) string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.names++
+	return fmt.Sprintf("%s%d", kind, v.names)
+}
+
+// acknowledged notes that so many writes of a writer were, and the version that the last of them made.
+func (v *visitor) acknowledged(writer string, writes int, version uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.wrote[writer] = writes
+	v.newest = max(v.newest, version)
+}
+
+// expected is what a session must hold.
+func (v *visitor) expected() (wrote map[string]int, newest uint64) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return maps.Clone(v.wrote), v.newest
+}
+
+// verify compares what the session holds with what was acknowledged: each write is there, once, in order, and nothing else.
+func (v *visitor) verify(ctx context.Context) error {
+	a, err := v.api(ctx, http.MethodGet, "/v1/sessions/"+v.id, "", "")
+	if err != nil {
+		return err
+	}
+	wrote, newest := v.expected()
+	if len(wrote) == 0 && a.status == http.StatusNotFound {
+		return nil // nothing was written yet
+	}
+	var whole struct {
+		Version uint64
+		Data    map[string]json.RawMessage
+	}
+	if err := a.decode(&whole); err != nil {
+		return err
+	}
+	if whole.Version < newest {
+		return fmt.Errorf("the session is at version %d after %d was acknowledged", whole.Version, newest)
+	}
+	for writer, writes := range wrote {
+		n, log := counters(writer)
+		if err := compare(whole.Data[n], whole.Data[log], writes); err != nil {
+			return fmt.Errorf("writer %s: %w", writer, err)
+		}
+		delete(whole.Data, n)
+		delete(whole.Data, log)
+	}
+	delete(whole.Data, "pad")
+	for key := range whole.Data {
+		return fmt.Errorf("it holds a key %q, which nobody was told of", key)
+	}
+	v.count(cVerified, 1)
+	return nil
+}
+
+func compare(counter, log json.RawMessage, writes int) error {
+	var n int
+	var numbers []int
+	if writes > 0 {
+		if err := json.Unmarshal(counter, &n); err != nil {
+			return fmt.Errorf("%d writes were acknowledged, and the counter is %q", writes, counter)
+		}
+		if err := json.Unmarshal(log, &numbers); err != nil {
+			return fmt.Errorf("%d writes were acknowledged, and the log is %.100q", writes, log)
+		}
+	}
+	if n != writes || len(numbers) != writes {
+		return fmt.Errorf("%d writes were acknowledged, %d counted, %d logged", writes, n, len(numbers))
+	}
+	for i, number := range numbers {
+		if number != i+1 {
+			return fmt.Errorf("the log has %d in place %d", number, i+1)
+		}
+	}
+	return nil
+}
+
+// changeToken logs the visitor in, or gives a new token, or neither.
+func (v *visitor) changeToken(ctx context.Context) error {
+	what, body, counts := "rotate", "", cRotations
+	switch rand.IntN(3) {
+	case 0:
+		return nil
+	case 1:
+		if v.user == "" {
+			v.user = "user-" + v.id
+			what, body, counts = "login", v.loginBody(), cLogins
+		}
+	}
+	a, err := v.api(ctx, http.MethodPost, "/v1/sessions/"+v.id+"/"+what, body, v.cookie)
+	if err != nil {
+		return err
+	}
+	if a.status == http.StatusConflict && a.code() == "stale_cookie" {
+		// Its answer was lost. The only device that there is gets yet another token, as the docs say.
+		if a, err = v.api(ctx, http.MethodPost, "/v1/sessions/"+v.id+"/rotate", "", ""); err != nil {
+			return err
+		}
+	}
+	v.count(counts, 1)
+	return v.takeCookie(a)
+}
+
+func (v *visitor) loginBody() string {
+	return fmt.Sprintf(`{"user":%q,"shared":true,"keep":["*","_*"]}`, v.user)
+}
+
+func (v *visitor) takeCookie(a answer) (err error) {
+	var given struct {
+		ID        string
+		Version   uint64
+		SetCookie []string `json:"set_cookie"`
+	}
+	if err := a.decode(&given); err != nil {
+		return err
+	}
+	_, newest := v.expected()
+	if given.ID != v.id || given.Version < newest || len(given.SetCookie) != 1 {
+		return fmt.Errorf("a new token leads to session %s at version %d, after %d, with %d cookies",
+			given.ID, given.Version, newest, len(given.SetCookie))
+	}
+	v.cookie, err = cookieIn(given.SetCookie[0])
+	return err
+}
+
+// joinSecond lets another browser write something and log in as the same user: both sessions become one.
+func (v *visitor) joinSecond(ctx context.Context) error {
+	const writer = "second"
+	id, cookie, err := v.begin(ctx)
+	if err != nil {
+		return err
+	}
+	v.count(cSessions, 1)
+	a, err := v.ask(ctx, request{method: http.MethodPost, url: v.line.url() + "/session", cookie: cookie,
+		once: uuid.NewString() + ":1", body: `{"incr":{"n.second":1},"append":{"log.second":[1]}}`})
+	if err == nil && a.status != http.StatusOK {
+		err = fmt.Errorf("the write of a second device: %v", a)
+	}
+	if err != nil {
+		return err
+	}
+	if a, err = v.api(ctx, http.MethodPost, "/v1/sessions/"+id+"/login", v.loginBody(), cookie); err != nil {
+		return err
+	}
+	if a.status != http.StatusOK && a.code() != "stale_cookie" { // which is what it says when its answer was lost
+		return fmt.Errorf("the login of a second device: %v", a)
+	}
+	v.shared = true
+	v.acknowledged(writer, 1, 0)
+	v.count(cCombined, 1)
+	return v.verify(ctx)
+}
+
+const (
+	leaveOf100  = 40
+	secondOf100 = 50 // of those that are logged in
+)
+
+// end ends the session in one of the ways that there are, or leaves it to time out.
+func (v *visitor) end(ctx context.Context) error {
+	if v.user != "" && rand.IntN(100) < secondOf100 {
+		if err := v.joinSecond(ctx); err != nil {
+			return err
+		}
+	}
+	if wrote, _ := v.expected(); len(wrote) == 0 {
+		return nil
+	}
+	if v.churn.Err() != nil || rand.IntN(100) < leaveOf100 {
+		v.leave(ctx)
+		return nil
+	}
+	var err error
+	switch rand.IntN(3) {
+	case 0:
+		err = v.destroy(ctx)
+	case 1:
+		v.count(cDeleted, 1)
+		_, err = v.api(ctx, http.MethodDelete, "/v1/sessions/"+v.id, "", "")
+	case 2:
+		v.count(cLoggedOut, 1)
+		scope := `{"scope":"this"}`
+		if v.shared {
+			scope = `{"scope":"all"}`
+		}
+		_, err = v.api(ctx, http.MethodPost, "/v1/sessions/"+v.id+"/logout", scope, v.cookie)
+	}
+	if err != nil {
+		return err
+	}
+	return v.gone(ctx)
+}
+
+// destroy is what a browser does, under a tab of it that is open.
+func (v *visitor) destroy(ctx context.Context) error {
+	v.count(cDestroyed, 1)
+	ended, err := v.watch(ctx)
+	if err != nil {
+		return err
+	}
+	if _, err = v.ask(ctx, request{method: http.MethodDelete, url: v.line.url() + "/session", cookie: v.cookie}); err != nil {
+		return err
+	}
+	select {
+	case <-ended:
+		return nil
+	case <-time.After(answerWithin):
+		return fmt.Errorf("a tab of it is still open %v after it was destroyed", answerWithin)
+	}
+}
+
+// gone sees that a session has ended, for its cookie too.
+func (v *visitor) gone(ctx context.Context) error {
+	a, err := v.api(ctx, http.MethodGet, "/v1/sessions/"+v.id, "", "")
+	if err != nil {
+		return err
+	}
+	if a.status != http.StatusNotFound {
+		return fmt.Errorf("it was ended, and is still there: %v", a)
+	}
+	if a, err = v.ask(ctx, request{method: http.MethodGet, url: v.line.url() + "/session", cookie: v.cookie}); err != nil {
+		return err
+	}
+	if strings.Contains(string(a.body), v.id) {
+		return fmt.Errorf("it was ended, and its cookie leads to it: %v", a)
+	}
+	v.count(cSeenGone, 1)
+	return nil
+}
+
+// leave goes away. The session must be there until it times out, with all that it holds, and be gone some time after.
+func (v *visitor) leave(ctx context.Context) {
+	v.count(cLeft, 1)
+	left := time.Now()
+	v.watching.Go(func() {
+		err := func() error {
+			pause(v.churn, rand.N(v.idle/2))
+			if v.churn.Err() != nil {
+				v.kept.keep(v, left)
+				return nil
+			}
+			if err := v.verify(ctx); err != nil {
+				return fmt.Errorf("left %v ago, time-out %v: %w", time.Since(left).Round(time.Second), v.idle, err)
+			}
+			// A connection that went dead counts as a tab until the server finds out.
+			if pause(v.churn, time.Until(left.Add(deadFor+v.idle+v.idle/4))); v.churn.Err() != nil {
+				return nil
+			}
+			return v.gone(ctx)
+		}()
+		if err != nil && ctx.Err() == nil {
+			v.violated("session %s: %v", v.id, err)
+		}
+	})
+}
