@@ -1,4 +1,4 @@
-.PHONY: run build test prove fuzz bench bench-nodes screenshots image
+.PHONY: run build test prove fuzz bench bench-nodes soak screenshots image
 
 run:
 	go run ./cmd/seshd
@@ -27,6 +27,11 @@ bench:
 # One to three seshd on one Redis beside seshd alone, in four minutes: writes docs/BENCH-NODES.md. Needs redis-server.
 bench-nodes:
 	go run ./cmd/seshd/bench/compare --nodes --runs 1 --for 4s $(BENCH)
+
+# Half an hour of visitors, faults and restarts, while memory, goroutines, files and disk must stay flat: writes docs/SOAK.md and
+# docs/soak.svg. make soak SOAK='--for 3m' is shorter.
+soak:
+	go run ./cmd/seshd/bench/soak $(SOAK)
 
 # The pictures of the live view in the README, from the server as it is; needs Chromium.
 screenshots:

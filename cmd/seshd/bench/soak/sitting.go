@@ -240,21 +240,17 @@ func (v *visitor) ticket(ctx, stay context.Context) error {
 
 // watch opens a tab, past the network that fails, that ends when the session does.
 func (v *visitor) watch(ctx context.Context) (ended <-chan error, err error) {
-	for range tries {
-		ctx, stop := context.WithCancel(ctx)
+	for began := time.Now(); time.Since(began) < answerWithin && ctx.Err() == nil; pause(ctx, askAgain) {
+		watching, stop := context.WithCancel(ctx)
 		t := newTold()
 		t.bye = stop
-		_, ended = v.connect(ctx, v.place.URL(), t)
+		_, ended = v.connect(watching, v.place.URL(), t)
 		select {
 		case <-t.opened:
 			return ended, nil
 		case err = <-ended:
 			stop()
-			pause(ctx, askAgain)
 		}
 	}
-	return nil, fmt.Errorf("opening a tab, %d times: %w", tries, err)
+	return nil, fmt.Errorf("opening a tab: %w", err)
 }
-
-// tries span more than a restart takes.
-const tries = 100
