@@ -9,7 +9,7 @@ ARG VERSION=
 RUN --mount=type=cache,target=/go/pkg/mod \
     --mount=type=cache,target=/root/.cache/go-build \
     CGO_ENABLED=0 GOOS=$TARGETOS GOARCH=$TARGETARCH \
-    go build -trimpath -ldflags "-s -w -X main.release=$VERSION" -o /out/seshd ./cmd/seshd
+    go build -trimpath -ldflags "-s -w -X github.com/seshd/seshd/session.release=$VERSION" -o /out/seshd ./cmd/seshd
 # A new volume takes its owner and mode from the directory that it covers.
 RUN mkdir -p /out/root/data && chmod 0700 /out/root/data
 

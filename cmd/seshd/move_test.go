@@ -220,7 +220,7 @@ func TestAnImportThatCannotBe(t *testing.T) {
 	}{
 		"cut off":       {strings.Join(lines[:3], ""), "line 4: the export was cut off here, before its end. 0 sessions of it were imported", running},
 		"garbage":       {lines[0] + lines[1] + "cherries\n", "line 3: invalid character 'c'", running},
-		"newer format":  {strings.Replace(good, `"format":1`, `"format":2`, 1), "line 1: it has format 2, this seshd knows 1", running},
+		"newer format":  {strings.Replace(good, `"format":1`, `"format":2`, 1), "line 1: it has format 2, written by seshd ", running},
 		"to a place":    {strings.Join(lines[:3], ""), "seshd: line 4: the export was cut off here, before its end. 2 sessions of it were imported", []string{"--data", t.TempDir()}},
 		"to nowhere":    {good, "say where the sessions are", nil},
 		"to two places": {good, "say where the sessions are", append(running, "--data", t.TempDir())},

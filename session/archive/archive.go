@@ -3,7 +3,7 @@
 // The first line says what it is, the last one how much came before it, so that a file which was cut off is told from a whole
 // one. Between them is a line for each session and for each token that leads to none any more:
 //
-//	{"seshd":"export","format":1,"at":"2026-01-02T03:04:05Z"}
+//	{"seshd":"export","format":1,"at":"2026-01-02T03:04:05Z","by":"v1.2.3"}
 //	{"token":{"key":"…","session":"…","ends":"…"}}
 //	{"session":{"id":"…","version":3,"data":{"fruit":"cherries"},"versions":{"fruit":3},…}}
 //	{"end":{"sessions":1,"tokens":1}}
@@ -35,6 +35,7 @@ type line struct {
 	Seshd   string     `json:"seshd,omitempty"`
 	Format  int        `json:"format,omitempty"`
 	At      *time.Time `json:"at,omitempty"`
+	By      string     `json:"by,omitempty"` // the release that wrote it
 	Token   *token     `json:"token,omitempty"`
 	Session *record    `json:"session,omitempty"`
 	End     *count     `json:"end,omitempty"`

@@ -3,6 +3,7 @@ package archive
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -80,14 +81,8 @@ type reading struct {
 }
 
 func (in *reading) all(ctx context.Context, into Importer) error {
-	first, err := in.next()
-	switch {
-	case err != nil:
+	if err := in.first(); err != nil {
 		return err
-	case first.Seshd != kind:
-		return errors.New("this is no export of seshd")
-	case first.Format != format:
-		return fmt.Errorf("it has format %d, this seshd knows %d: import it with the seshd that wrote it, or a newer one", first.Format, format)
 	}
 	for in.storeFailure() == nil {
 		l, err := in.next()
@@ -102,6 +97,23 @@ func (in *reading) all(ctx context.Context, into Importer) error {
 			return err
 		}
 		in.put(ctx, into, saved)
+	}
+	return nil
+}
+
+// first reads the line that says what this is. Of a newer format there may be more in it than is known here.
+func (in *reading) first() error {
+	text, err := in.text()
+	if err != nil {
+		return err
+	}
+	var l line
+	switch err := json.Unmarshal(text, &l); {
+	case err != nil || l.Seshd != kind || l.Format < 1:
+		return errors.New("this is no export of seshd")
+	case l.Format > format:
+		return fmt.Errorf("it has format %d, written by seshd %s; this one, %s, knows up to %d: import it with that seshd or a newer one",
+			l.Format, l.By, session.Release(), format)
 	}
 	return nil
 }
@@ -151,22 +163,29 @@ func (in *reading) storeFailure() error {
 	return in.failed
 }
 
-// next reads a line.
 func (in *reading) next() (line, error) {
+	text, err := in.text()
+	if err != nil {
+		return line{}, err
+	}
+	return decode(text)
+}
+
+// text reads a line.
+func (in *reading) text() (text []byte, err error) {
 	in.line++
-	var text []byte
 	for {
 		part, err := in.lines.ReadSlice('\n')
 		text = append(text, part...)
 		switch {
 		case len(text) > MaxLine:
-			return line{}, fmt.Errorf("it has more than %d bytes, the limit of a line", MaxLine)
+			return nil, fmt.Errorf("it has more than %d bytes, the limit of a line", MaxLine)
 		case err == nil:
-			return decode(text)
+			return text, nil
 		case errors.Is(err, io.EOF):
-			return line{}, errors.New("the export was cut off here, before its end")
+			return nil, errors.New("the export was cut off here, before its end")
 		case !errors.Is(err, bufio.ErrBufferFull):
-			return line{}, fmt.Errorf("it could not be read: %w", err)
+			return nil, fmt.Errorf("it could not be read: %w", err)
 		}
 	}
 }

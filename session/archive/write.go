@@ -33,7 +33,7 @@ func Write(ctx context.Context, w io.Writer, from Exporter) error {
 		return err
 	}
 	at := utc(time.Now())
-	if err := put(line{Seshd: kind, Format: format, At: &at}); err != nil {
+	if err := put(line{Seshd: kind, Format: format, At: &at, By: session.Release()}); err != nil {
 		return err
 	}
 	var written count

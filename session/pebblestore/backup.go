@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -26,12 +25,6 @@ const (
 	sumsName     = "SHA256SUMS"
 	backupFormat = 1
 )
-
-type label struct {
-	Seshd  string    `json:"seshd"`
-	Format int       `json:"format"`
-	At     time.Time `json:"at"`
-}
 
 // keptSecrets are the names under which a server keeps its secrets: without them its visitors' cookies are worth nothing.
 var keptSecrets = [...]string{"secret-key", "api-key"}
@@ -95,10 +88,7 @@ type backup struct {
 }
 
 func (b *backup) write(data, checkpoint string) error {
-	text, err := json.Marshal(label{"backup", backupFormat, b.at.UTC()})
-	if err == nil {
-		err = b.text(labelName, string(text)+"\n")
-	}
+	err := b.text(labelName, newLabel(kindBackup, backupFormat, b.at))
 	for _, name := range keptSecrets {
 		if err == nil {
 			err = b.file(name, filepath.Join(data, name))

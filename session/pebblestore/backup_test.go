@@ -224,7 +224,7 @@ func TestABackupThatCannotBeRestored(t *testing.T) {
 		"no sums":        {entries(t, good, func(h *tar.Header) bool { return h.Name != sumsName }), "it was cut off before its end"},
 		"a file less":    {entries(t, good, func(h *tar.Header) bool { return h.Name != "secret-key" }), "secret-key is missing"},
 		"a bit":          {flipped, "db/MANIFEST-000001 is missing, or not what was written"},
-		"a newer format": {bytes.Replace(good, []byte(`"format":1`), []byte(`"format":2`), 1), "it has format 2, this seshd knows 1"},
+		"a newer format": {bytes.Replace(good, []byte(`"format":1`), []byte(`"format":2`), 1), "it has format 2, written by seshd "},
 		"a path":         {entries(t, good, func(h *tar.Header) bool { h.Name = strings.Replace(h.Name, "db/M", "db/../M", 1); return true }), "does not belong"},
 		"a link":         {entries(t, good, func(h *tar.Header) bool { return link(h) }), "does not belong"},
 	} {

@@ -39,6 +39,9 @@ func Check(ctx context.Context, dir string, o Options) (f Findings, err error) {
 	} else if err != nil {
 		return f, err
 	}
+	if _, err := readMark(dir); err != nil {
+		return f, err
+	}
 	lock, err := lockDirectory(dir, path, o)
 	if err != nil {
 		return f, err

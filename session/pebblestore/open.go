@@ -38,6 +38,10 @@ const (
 // Open opens the store in a directory, which it makes (mode 0700) where there is none.
 func Open(dir string, o Options) (*Store, error) {
 	o = o.withDefaults()
+	marked, err := readMark(dir)
+	if err != nil {
+		return nil, err
+	}
 	path, err := makeDirectory(dir, o.Logger)
 	if err != nil {
 		return nil, explain(dir, fmt.Errorf("data directory: %w", err))
@@ -53,7 +57,7 @@ func Open(dir string, o Options) (*Store, error) {
 		feed:  func(session.Event) {},
 		space: spaceCheck{fs: o.files(), path: path, log: o.Logger},
 	}
-	if err := s.openDatabase(path, lock, o); err != nil {
+	if err := s.openDatabase(path, lock, o, marked); err != nil {
 		return nil, errors.Join(explain(path, err), lock.Close())
 	}
 	unsynced := make(chan *tx, maxUnsynced)
@@ -89,7 +93,7 @@ func (o Options) files() vfs.FS {
 }
 
 // openDatabase opens the database and reads what the store needs to know of it.
-func (s *Store) openDatabase(path string, lock *pebble.Lock, o Options) (err error) {
+func (s *Store) openDatabase(path string, lock *pebble.Lock, o Options, marked int) (err error) {
 	if err := removeLeft(s.dir, checkpointPattern); err != nil {
 		return err
 	}
@@ -102,7 +106,12 @@ func (s *Store) openDatabase(path string, lock *pebble.Lock, o Options) (err err
 	if s.db, err = pebble.Open(path, pebbleOptions(path, lock, o)); err != nil {
 		return err
 	}
-	err = checkFormat(s.db)
+	if _, err = formatOf(s.db); err == nil {
+		err = writeMark(s.dir, marked) // before the database is marked, and holds anything new
+	}
+	if err == nil {
+		err = markFormat(s.db)
+	}
 	if err == nil {
 		s.lineage, err = readLineage(s.db)
 	}

@@ -97,7 +97,7 @@ func beginLineage(path string, newest uint64, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	return errors.Join(checkFormat(db), writeLineage(db, before.Next(time.Now(), newest)))
+	return errors.Join(markFormat(db), writeLineage(db, before.Next(time.Now(), newest)))
 }
 
 // unpacking is a backup on its way into a directory.
@@ -150,11 +150,11 @@ func (u *unpacking) label(in *tar.Reader) error {
 	}
 	u.sums[labelName] = sumOf(text)
 	var l label
-	if err := json.Unmarshal(text, &l); err != nil || l.Seshd != "backup" {
+	if err := json.Unmarshal(text, &l); err != nil || l.Seshd != kindBackup || l.Format < 1 {
 		return errors.New("it is no backup of seshd")
 	}
-	if l.Format != backupFormat {
-		return fmt.Errorf("it has format %d, this seshd knows %d: use the seshd that wrote it, or a newer one", l.Format, backupFormat)
+	if l.Format > backupFormat {
+		return l.tooNew("it", backupFormat)
 	}
 	return nil
 }

@@ -14,9 +14,8 @@ import (
 // format is the version of everything this package writes. A store of a newer one is left alone.
 const format = 3
 
-// checkFormat refuses what a newer seshd wrote, and marks the store as this one's. All that older ones wrote can be read; what is
-// written from now on they could not.
-func checkFormat(db *pebble.DB) error {
+// markFormat marks the database as this one's. All that older ones wrote can be read; what is written from now on they could not.
+func markFormat(db *pebble.DB) error {
 	have, err := formatOf(db)
 	if err != nil || have == format {
 		return err
@@ -24,7 +23,7 @@ func checkFormat(db *pebble.DB) error {
 	return db.Set([]byte(prefixFormat), []byte{format}, pebble.Sync)
 }
 
-// formatOf reads the format mark; 0: there is none yet.
+// formatOf reads the database's own format mark, which goes along in a backup, and refuses a newer one; 0: there is none yet.
 func formatOf(db *pebble.DB) (byte, error) {
 	value, closer, err := db.Get([]byte(prefixFormat))
 	if errors.Is(err, pebble.ErrNotFound) {
@@ -38,7 +37,7 @@ func formatOf(db *pebble.DB) (byte, error) {
 		return 0, errors.New("the store's format mark is damaged: restore a backup")
 	}
 	if value[0] > format {
-		return 0, fmt.Errorf("the store has format %d, this seshd knows up to %d: start a newer seshd, or restore a backup made by this one", value[0], format)
+		return 0, fmt.Errorf("the store has format %d, this seshd (%s) knows up to %d: start a newer seshd, or restore a backup made by this one", value[0], session.Release(), format)
 	}
 	return value[0], nil
 }
