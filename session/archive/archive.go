@@ -30,15 +30,11 @@ const format = 1
 // MaxLine bounds a line: a thousand times the usual limit on a session.
 const MaxLine = 64 << 20
 
-// line is any line; exactly one member is there.
+// line is any line but the first, which is a session.Mark; exactly one member is there.
 type line struct {
-	Seshd   string     `json:"seshd,omitempty"`
-	Format  int        `json:"format,omitempty"`
-	At      *time.Time `json:"at,omitempty"`
-	By      string     `json:"by,omitempty"` // the release that wrote it
-	Token   *token     `json:"token,omitempty"`
-	Session *record    `json:"session,omitempty"`
-	End     *count     `json:"end,omitempty"`
+	Token   *token  `json:"token,omitempty"`
+	Session *record `json:"session,omitempty"`
+	End     *count  `json:"end,omitempty"`
 }
 
 const kind = "export"

@@ -3,7 +3,6 @@ package archive
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -107,15 +106,8 @@ func (in *reading) first() error {
 	if err != nil {
 		return err
 	}
-	var l line
-	switch err := json.Unmarshal(text, &l); {
-	case err != nil || l.Seshd != kind || l.Format < 1:
-		return errors.New("this is no export of seshd")
-	case l.Format > format:
-		return fmt.Errorf("it has format %d, written by seshd %s; this one, %s, knows up to %d: import it with that seshd or a newer one",
-			l.Format, l.By, session.Release(), format)
-	}
-	return nil
+	_, err = session.ReadMark(text, kind, format)
+	return err
 }
 
 func (in *reading) saved(l line) (session.Saved, error) {

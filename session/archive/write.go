@@ -32,8 +32,7 @@ func Write(ctx context.Context, w io.Writer, from Exporter) error {
 		_, err := w.Write(buffer.Bytes())
 		return err
 	}
-	at := utc(time.Now())
-	if err := put(line{Seshd: kind, Format: format, At: &at, By: session.Release()}); err != nil {
+	if _, err := io.WriteString(w, session.NewMark(kind, format, time.Now())); err != nil {
 		return err
 	}
 	var written count

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/seshd/seshd/session"
 )
 
 // A backup is a tar of a data directory: first a label, then the generated keys and the database's files as of one moment, and last
@@ -23,6 +25,7 @@ import (
 const (
 	labelName    = "seshd-backup.json"
 	sumsName     = "SHA256SUMS"
+	kindBackup   = "backup"
 	backupFormat = 1
 )
 
@@ -88,7 +91,7 @@ type backup struct {
 }
 
 func (b *backup) write(data, checkpoint string) error {
-	err := b.text(labelName, newLabel(kindBackup, backupFormat, b.at))
+	err := b.text(labelName, session.NewMark(kindBackup, backupFormat, b.at))
 	for _, name := range keptSecrets {
 		if err == nil {
 			err = b.file(name, filepath.Join(data, name))

@@ -218,8 +218,8 @@ func TestABackupThatCannotBeRestored(t *testing.T) {
 		backup []byte
 		want   string
 	}{
-		"nothing":        {nil, "it is no backup of seshd"},
-		"text":           {bytes.Repeat([]byte("cherries"), 1000), "it is no backup of seshd"},
+		"nothing":        {nil, "this is no backup of seshd"},
+		"text":           {bytes.Repeat([]byte("cherries"), 1000), "this is no backup of seshd"},
 		"cut off":        {good[:len(good)-8<<10], "cut off"},
 		"no sums":        {entries(t, good, func(h *tar.Header) bool { return h.Name != sumsName }), "it was cut off before its end"},
 		"a file less":    {entries(t, good, func(h *tar.Header) bool { return h.Name != "secret-key" }), "secret-key is missing"},

@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +16,8 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/seshd/seshd/session"
 )
 
 // restorePattern names the directory, in the data directory, in which a backup is until it is known to be good.
@@ -142,21 +143,15 @@ func expected(name string) bool {
 func (u *unpacking) label(in *tar.Reader) error {
 	header, err := in.Next()
 	if err != nil || header.Name != labelName {
-		return errors.New("it is no backup of seshd")
+		return errors.New("this is no backup of seshd")
 	}
 	text, err := io.ReadAll(in)
 	if err != nil {
 		return err
 	}
 	u.sums[labelName] = sumOf(text)
-	var l label
-	if err := json.Unmarshal(text, &l); err != nil || l.Seshd != kindBackup || l.Format < 1 {
-		return errors.New("it is no backup of seshd")
-	}
-	if l.Format > backupFormat {
-		return l.tooNew("it", backupFormat)
-	}
-	return nil
+	_, err = session.ReadMark(text, kindBackup, backupFormat)
+	return err
 }
 
 func (u *unpacking) file(name string, from io.Reader) error {

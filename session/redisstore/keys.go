@@ -11,6 +11,7 @@ import (
 const (
 	prefix      = "seshd:"
 	nodesKey    = prefix + "{nodes}"
+	formatKey   = prefix + "{format}"
 	lineageKey  = prefix + "{lineage}"
 	storyKey    = prefix + "{story}"
 	storyAtKey  = storyKey + ":at"

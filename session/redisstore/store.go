@@ -97,6 +97,9 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 
 // begin checks that this Redis will do, and starts what runs until Close.
 func (s *Store) begin(ctx context.Context) error {
+	if err := s.checkFormat(ctx); err != nil {
+		return err
+	}
 	if _, err := s.lineage.refresh(ctx, s); err != nil {
 		return err
 	}
