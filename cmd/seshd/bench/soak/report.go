@@ -17,7 +17,7 @@ func (r result) report(w io.Writer) error {
 		time.Now().Format(time.DateOnly), rig.Machine(), r.length, r.visitors)
 	fmt.Fprintf(&b, "Visitors come, open tabs, write in several ways at once, log in, leave or are logged out, over a network that cuts, stalls and forgets\n"+
 		"connections. For the first %v the server is stopped or killed again and again; the process that was started last is measured for the rest.\n"+
-		"Sessions time out after %v, what is kept of ended ones goes after %v.\n\n", r.steady.Round(time.Second), r.idle, r.lifetime)
+		"Sessions time out after %v, what is kept of ended ones goes after %v.\n\n", r.steady.Round(time.Second), idle, lifetime)
 	if r.passed() {
 		b.WriteString("**Nothing grew, and no promise was broken.**\n\n")
 	} else {

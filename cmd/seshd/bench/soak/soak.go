@@ -16,43 +16,38 @@ import (
 	"github.com/seshd/seshd/cmd/seshd/bench/rig"
 )
 
-// What the times of a run are, as parts of its length, so that all that may grow has long come to its size when it is measured.
-// A session that nobody ends times out, and what is kept of an ended one (token records, until the cookie ends) goes by --lifetime.
+// Sessions that nobody ends time out, and what is kept of ended ones (token records, until the cookie ends) goes by --lifetime: both
+// soon, so that what may grow has come to its size when it is measured. No visit takes as long as either, with all its faults.
 const (
-	lifetimes    = 6 // of the length
-	leastLife    = time.Minute
-	mostLife     = 5 * time.Minute
-	idleTimeouts = 30               // of the length
-	leastIdle    = 20 * time.Second // a tab that was cut off is back by then
-	mostIdle     = time.Minute
-	spans        = 90 // of the length: sittings of a visitor
-	leastSpan    = 300 * time.Millisecond
-	mostSpan     = 6 * time.Second
+	idle     = time.Minute
+	lifetime = 5 * time.Minute
+)
+
+// What other times of a run are, as parts of its length.
+const (
+	spans     = 90 // sittings of a visitor
+	leastSpan = 300 * time.Millisecond
+	mostSpan  = 6 * time.Second
 
 	restartPart = 3  // the first third of the length is for restarts
 	restarts    = 10 // in it
 	leastUp     = time.Second
-	backups     = 20 // of the length
+
+	backups     = 20
 	leastBackup = 2 * time.Second
 )
-
-func part(of time.Duration, parts int, least, most time.Duration) time.Duration {
-	return min(max(of/time.Duration(parts), least), most)
-}
 
 // soak is one run.
 type soak struct {
 	options
 	tally
-	dir      string
-	program  string
-	place    rig.Place
-	key      string // of the server API
-	client   *http.Client
-	line     *line
-	span     time.Duration // of a sitting, on average
-	idle     time.Duration // after which a session times out
-	lifetime time.Duration
+	dir     string
+	program string
+	place   rig.Place
+	key     string // of the server API
+	client  *http.Client
+	line    *line
+	span    time.Duration // of a sitting, on average
 
 	server *rig.Server   // of run
 	began  time.Time     // that visitors come
@@ -69,12 +64,10 @@ type soak struct {
 func newSoak(o options, dir, program string) (s *soak, err error) {
 	s = &soak{
 		options: o, dir: dir, program: program, key: rand.Text() + rand.Text(),
-		tally:    tally{counts: make(map[string]int)},
-		span:     part(o.length, spans, leastSpan, mostSpan),
-		idle:     part(o.length, idleTimeouts, leastIdle, mostIdle),
-		lifetime: part(o.length, lifetimes, leastLife, mostLife),
-		client:   &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: o.visitors}},
-		story:    story{last: "0", devices: make(map[string]int)},
+		tally:  tally{counts: make(map[string]int)},
+		span:   min(max(o.length/spans, leastSpan), mostSpan),
+		client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: o.visitors}},
+		story:  story{last: "0", there: make(map[string]bool)},
 	}
 	if s.place, err = rig.NewPlace(filepath.Join(dir, "log")); err != nil {
 		return nil, err
@@ -89,7 +82,7 @@ func (s *soak) data() string { return filepath.Join(s.dir, "data") }
 // start starts the server: without limits, as all visitors come from one address, with short time-outs, and a cache that fills soon.
 func (s *soak) start(ctx context.Context) (err error) {
 	args := append(s.place.Args(), "--data", s.data(), "--api-key", s.key, "--rate", "0", "--new-sessions", "0",
-		"--idle-timeout", s.idle.String(), "--lifetime", s.lifetime.String(), "--shutdown-timeout", "2s",
+		"--idle-timeout", idle.String(), "--lifetime", lifetime.String(), "--shutdown-timeout", "2s",
 		"--cache-bytes", strconv.Itoa(8<<20), "--log-format", "json", "--log-level", "warn")
 	s.server, err = rig.Start(ctx, s.place, exec.CommandContext(ctx, s.program, args...))
 	return err
@@ -113,12 +106,14 @@ func (s *soak) run(ctx context.Context) (err error) {
 	var beside sync.WaitGroup
 	beside.Go(func() { s.sample(ctx) })
 	beside.Go(func() { s.follow(ctx) })
-	err = s.crowd(ctx)
-	if err == nil {
-		err = s.rest(ctx)
-	}
-	if err == nil {
-		err = s.again(ctx)
+	for _, phase := range []struct {
+		name string
+		run  func(context.Context) error
+	}{{"visitors come and go", s.crowd}, {"everybody has gone", s.rest}, {"a last kill, and a last stop", s.again}, {"what was told and what is there", s.agree}} {
+		if err == nil {
+			fmt.Fprintf(os.Stderr, "%s  %s\n", time.Now().Format(time.TimeOnly), phase.name)
+			err = phase.run(ctx)
+		}
 	}
 	stop()
 	beside.Wait()
@@ -220,7 +215,7 @@ func (s *soak) again(ctx context.Context) error {
 		}
 		for _, k := range s.kept.all() {
 			err := k.visitor.verify(ctx)
-			if err != nil && time.Since(k.left) < s.idle && ctx.Err() == nil {
+			if err != nil && time.Since(k.left) < idle && ctx.Err() == nil {
 				s.violated("session %s, after the last restart: %v", k.visitor.id, err)
 			}
 		}

@@ -123,7 +123,7 @@ func TestGrowthIsFound(t *testing.T) {
 func TestWhatStaysBehindIsFound(t *testing.T) {
 	r := made(flat)
 	r.samples.rest.values[goroutines] = spareGoroutines + 1
-	if text := r.failures(); !strings.HasPrefix(text, "when everybody had gone there were 16 goroutines") {
+	if text := r.failures(); !strings.HasPrefix(text, "when everybody had gone there were 6 goroutines") {
 		t.Errorf("%q", text)
 	}
 }

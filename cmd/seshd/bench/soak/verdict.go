@@ -34,8 +34,8 @@ var bounds = []bound{
 
 // How many more there may be once everybody has gone than in a server that was just started.
 const (
-	spareGoroutines = 15  // Pebble's compactions come and go, and so do requests for these very numbers
-	spareFiles      = 100 // the database has more files than when it was empty, and keeps them open
+	spareGoroutines = 5  // Pebble's compactions come and go, and so do requests for these very numbers
+	spareFiles      = 20 // the database has more files than when it was empty, and keeps them open
 )
 
 // atRest says that nothing is left of those who were there.

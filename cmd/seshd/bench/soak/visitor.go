@@ -350,16 +350,16 @@ func (v *visitor) leave(ctx context.Context) {
 	left := time.Now()
 	v.watching.Go(func() {
 		err := func() error {
-			pause(v.churn, rand.N(v.idle/2))
+			pause(v.churn, rand.N(idle/2))
 			if v.churn.Err() != nil {
 				v.kept.keep(v, left)
 				return nil
 			}
 			if err := v.verify(ctx); err != nil {
-				return fmt.Errorf("left %v ago, time-out %v: %w", time.Since(left).Round(time.Second), v.idle, err)
+				return fmt.Errorf("left %v ago, time-out %v: %w", time.Since(left).Round(time.Second), idle, err)
 			}
 			// A connection that went dead counts as a tab until the server finds out.
-			if pause(v.churn, time.Until(left.Add(deadFor+v.idle+v.idle/4))); v.churn.Err() != nil {
+			if pause(v.churn, time.Until(left.Add(deadFor+idle+idle/4))); v.churn.Err() != nil {
 				return nil
 			}
 			return v.gone(ctx)
