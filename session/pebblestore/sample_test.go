@@ -30,10 +30,8 @@ const sampleSecret = "a cookie key of a sample, which opens nothing"
 func sampleDirectory(n int) string { return fmt.Sprintf("testdata/data_format%d.tar.gz", n) }
 func sampleBackup(n int) string    { return fmt.Sprintf("testdata/backup_format%d.tar.gz", n) }
 
-func TestWriteSamples(t *testing.T) {
-	if !*writeSamples {
-		return
-	}
+func writeSampleFiles(t *testing.T) {
+	t.Helper()
 	dir := t.TempDir()
 	s := openStore(t, dir)
 	storetest.FillWithSample(t, s)
@@ -66,6 +64,9 @@ const firstFormat = 3
 
 // What every released seshd wrote can be opened: it is all there, and the store goes on from it.
 func TestSamplesOfDirectories(t *testing.T) {
+	if *writeSamples {
+		writeSampleFiles(t)
+	}
 	for n := firstFormat; n <= format; n++ {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			dir := unpackSample(t, sampleDirectory(n))
