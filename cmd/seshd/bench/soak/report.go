@@ -42,7 +42,7 @@ func (r result) report(w io.Writer) error {
 	}{{writes, " %s writes/s"}, {p99, ", p99 of a durable write at most %s s"}, {cpu, ", %s of one core"}, {stored, ", %s sessions stored"}, {tabs, ", %s tabs open."}} {
 		fmt.Fprintf(&b, of.format, bench.Readable(median(r.samples.all, of.series, r.steady, r.over)))
 	}
-	b.WriteByte('\n')
+	fmt.Fprintf(&b, "\n\nIn the end `seshd check` says: %s.\n", r.checked)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

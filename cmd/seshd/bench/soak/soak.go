@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -59,6 +60,7 @@ type soak struct {
 	kept     keeping
 	samples  sampling
 	story    story
+	checked  string // what seshd check says of the data directory in the end
 }
 
 func newSoak(o options, dir, program string) (s *soak, err error) {
@@ -109,7 +111,7 @@ func (s *soak) run(ctx context.Context) (err error) {
 	for _, phase := range []struct {
 		name string
 		run  func(context.Context) error
-	}{{"visitors come and go", s.crowd}, {"everybody has gone", s.rest}, {"a last kill, and a last stop", s.again}, {"what was told and what is there", s.agree}} {
+	}{{"visitors come and go", s.crowd}, {"everybody has gone", s.rest}, {"a last kill, and a last stop", s.again}, {"what was told and what is there", s.agree}, {"the data directory is checked", s.check}} {
 		if err == nil {
 			fmt.Fprintf(os.Stderr, "%s  %s\n", time.Now().Format(time.TimeOnly), phase.name)
 			err = phase.run(ctx)
@@ -207,7 +209,7 @@ func (s *soak) profile(ctx context.Context) error {
 	return os.WriteFile(path, a.body, 0o600)
 }
 
-// again kills the server a last time, stops it a last time, and looks at what was left: it is there, or has timed out.
+// again kills the server once more, stops it once more, and looks at what was left: it is there, or has timed out.
 func (s *soak) again(ctx context.Context) error {
 	for _, kill := range []bool{true, false} {
 		if err := s.restart(ctx, kill); err != nil {
@@ -221,6 +223,19 @@ func (s *soak) again(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// check has everything on disk read and held against each other, and keeps what there is.
+func (s *soak) check(ctx context.Context) error {
+	if err := s.server.Stop(); err != nil {
+		s.violated("the last stop: %v", err)
+	}
+	out, err := exec.CommandContext(ctx, s.program, "check", "--data", s.data()).CombinedOutput()
+	if err != nil {
+		s.violated("seshd check: %v: %s", err, out)
+	}
+	s.checked = strings.TrimSpace(string(out))
+	return ctx.Err()
 }
 
 // keeping is the sessions that were left last.
