@@ -57,7 +57,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	if err := s.run(ctx); err != nil {
-		return fmt.Errorf("%w; the server said:\n%s", err, s.server.Said())
+		return fmt.Errorf("%w; the server said:\n%s", err, s.said())
 	}
 	r := s.result()
 	if err := errors.Join(r.write(o.out, "soak.svg", r.plot), r.write(o.out, "SOAK.md", r.report)); err != nil {

@@ -82,12 +82,23 @@ func newSoak(o options, dir, program string) (s *soak, err error) {
 func (s *soak) data() string { return filepath.Join(s.dir, "data") }
 
 // start starts the server: without limits, as all visitors come from one address, with short time-outs, and a cache that fills soon.
-func (s *soak) start(ctx context.Context) (err error) {
+func (s *soak) start(ctx context.Context) error {
 	args := append(s.place.Args(), "--data", s.data(), "--api-key", s.key, "--rate", "0", "--new-sessions", "0",
 		"--idle-timeout", idle.String(), "--lifetime", lifetime.String(), "--shutdown-timeout", "2s",
 		"--cache-bytes", strconv.Itoa(8<<20), "--log-format", "json", "--log-level", "warn")
-	s.server, err = rig.Start(ctx, s.place, exec.CommandContext(ctx, s.program, args...))
+	server, err := rig.Start(ctx, s.place, exec.CommandContext(ctx, s.program, args...))
+	if err == nil {
+		s.server = server
+	}
 	return err
+}
+
+// said is what the server logged last.
+func (s *soak) said() []byte {
+	if s.server == nil { // it never started, and the error has it
+		return nil
+	}
+	return s.server.Said()
 }
 
 // run is the whole of it. Its error is that the run could not be made; what was found is in the tally and the samples.

@@ -29,7 +29,7 @@ func TestAShortSoak(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := s.run(t.Context()); err != nil {
-		t.Fatalf("%v; the server said:\n%s", err, s.server.Said())
+		t.Fatalf("%v; the server said:\n%s", err, s.said())
 	}
 	for _, violation := range s.violations {
 		t.Error(violation)
