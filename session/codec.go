@@ -2,7 +2,6 @@ package session
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -76,8 +75,11 @@ func appendString(b []byte, s string) []byte {
 
 // DecodeRecord reads what AppendRecord wrote. The record keeps none of b.
 func DecodeRecord(b []byte) (*Record, error) {
-	if len(b) == 0 || b[0] < 1 || b[0] > recordFormat {
-		return nil, errors.New("session: a record in a format that this version does not know")
+	if len(b) == 0 || b[0] < 1 {
+		return nil, fmt.Errorf("session: a damaged record of %d bytes", len(b))
+	}
+	if b[0] > recordFormat {
+		return nil, fmt.Errorf("session: a record in format %d, this seshd (%s) knows up to %d: use a newer one", b[0], Release(), recordFormat)
 	}
 	d := decoder{rest: b[1:]}
 	r := &Record{State: &State{}}

@@ -1,6 +1,7 @@
 package session
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -285,4 +286,42 @@ func FuzzDecodeRecord(f *testing.F) {
 			t.Error(diff)
 		}
 	})
+}
+
+// TestRecordOfFormat2 reads what this version writes, and must not write otherwise without another number.
+func TestRecordOfFormat2(t *testing.T) {
+	b, err := os.ReadFile("testdata/record_format2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := DecodeRecord(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(userRecord(t), got, cmp.AllowUnexported(State{})); diff != "" {
+		t.Errorf("decoded record differs (-want +got): %s", diff)
+	}
+	if again := AppendRecord(nil, got); !bytes.Equal(again, b) {
+		t.Errorf("it is written as\n%x\nand was\n%x", again, b)
+	}
+}
+
+// TestRecordOfAFormatToCome refuses what a newer seshd wrote, and says so.
+func TestRecordOfAFormatToCome(t *testing.T) {
+	b := AppendRecord(nil, userRecord(t))
+	b[0] = recordFormat + 1
+	if _, err := DecodeRecord(b); err == nil || !strings.Contains(err.Error(), "format 3, this seshd (") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// What is derived from a token never changes: cookies are out there, and what is stored goes by these names.
+func TestDerivedNamesStay(t *testing.T) {
+	h := Token{1, 2, 3}.handle(testStart, 24*time.Hour)
+	got := fmt.Sprintf("%s %s %x %x", h.ID, h.Device, h.Key, h.ID.endKey())
+	const want = "038ae7b6efe39d25c522ec0952ccee6f 25fcb36c1f0a9deb 1a0472f8ca74e28a54cb9a83cbfe349c49f7a2f2d050253dcc68fd0d9f7afbfa " +
+		"ee3fcdfb74003e177ae40e0d597ded258b7096cef8c9d60dd8ec12d2d61e2e64"
+	if got != want {
+		t.Errorf("got\n%s, want\n%s", got, want)
+	}
 }

@@ -32,7 +32,7 @@ type answer struct {
 	body   []byte
 }
 
-func (a answer) String() string { return fmt.Sprintf("%d %.300s", a.status, a.body) }
+func (a answer) String() string { return fmt.Sprintf("%d %.300s", a.status, bytes.TrimSpace(a.body)) }
 
 func (a answer) decode(v any) error {
 	if a.status != http.StatusOK {
