@@ -410,3 +410,14 @@ test("closed, it leaves no stream and no listener, and the write under way alone
   assert.deepEqual([frames, closes, net.open], [[], [], 0]);
   assert.deepEqual([session(), events()], [undefined, undefined]);
 });
+
+// What docs/PROTOCOL.md lets a newer server send.
+test("an event and its lines that are not known are for seshd.js to ignore", async () => {
+  const stream = await live();
+  const weather = { type: "weather", set: { n: 1 } };
+  stream.feed(`retry: 9\nevent: weather\nid: ${ID}:3\nsky: grey\ndata: ${JSON.stringify(weather)}\n\n`);
+  stream.event({ ...change(3, 4, { n: 2 }), weather: "rain" }, `${ID}:4`);
+  await idle();
+  assert.deepEqual(frames, [weather, { ...change(3, 4, { n: 2 }), weather: "rain" }]);
+  assert.deepEqual([closes, socket.readyState], [[], 1]);
+});

@@ -522,3 +522,43 @@ test("close: rejects what waits, and opens nothing more", async () => {
   assert.ok(second.socket.closed);
   assert.equal(other.getSnapshot().status, "closed");
 });
+
+// What docs/PROTOCOL.md lets a newer server send.
+test("frames and members that are not known are ignored", async () => {
+  const { s, net } = await live({ fruit: "cherries" });
+  const seen = [];
+  s.on("change", (frame) => seen.push(frame.version));
+  const before = s.getSnapshot();
+  net.socket.tell({ type: "weather", id: 1, from: 9, version: 9, data: {}, set: { fruit: "rain" }, tabs: 9, code: "storm" });
+  net.socket.tell({});
+  assert.equal(s.getSnapshot(), before);
+  net.socket.tell({ type: "change", from: 3, version: 4, set: { n: 1 }, delete: [], by: "robot", why: { deep: [1] } });
+  net.socket.tell({ type: "tabs", tabs: 2, nodes: 3 });
+  const written = s.incr("n");
+  net.socket.tell({ type: "change", from: 4, version: 5, set: { n: 2 }, delete: [], weather: "rain" });
+  ok(net.socket, 1, 5, { weather: "rain" });
+  assert.deepEqual(await written, { version: 5 });
+  assert.deepEqual({ ...s.getSnapshot() }, { data: { fruit: "cherries", n: 2 }, version: 5, status: "live", pending: 0, tabs: 2 });
+  net.socket.tell(sessionFrame({ version: 6, data: { fruit: "plums" }, tabs: 1, weather: "rain" }));
+  assert.deepEqual({ ...s.getSnapshot() }, { data: { fruit: "plums" }, version: 6, status: "live", pending: 0, tabs: 1 });
+  assert.deepEqual(seen, [4, 5, 6]);
+  assert.deepEqual(net.socket.lines, [{ incr: { n: 1 }, id: 1 }]);
+});
+
+test("a refusal that is not known takes its write back, and goes by its own name", async () => {
+  const { s, net } = await live();
+  const written = s.set("fruit", "rain");
+  net.socket.tell({ type: "error", id: 1, code: "bad_weather", message: "it rains", weather: "rain" });
+  await assert.rejects(written, code("bad_weather"));
+  assert.deepEqual(s.getSnapshot().data, {});
+});
+
+test("a close code that is not known means what its hundreds say", async () => {
+  for (const [closed, status, again] of [[4099, "offline", true], [4299, "offline", true], [4499, "closed", false], [3999, "offline", true]]) {
+    const { s, net } = await live();
+    net.socket.hangUp(closed, { code: "bad_weather" });
+    assert.equal(s.getSnapshot().status, status);
+    await reconnect();
+    assert.equal(net.sockets.length == 2, again, `${closed}`);
+  }
+});
