@@ -26,7 +26,7 @@ const (
 
 // What other times of a run are, as parts of its length.
 const (
-	spans     = 90 // sittings of a visitor
+	spans     = 15 // sittings of a visitor: a short run has fewer
 	leastSpan = 300 * time.Millisecond
 	mostSpan  = 6 * time.Second
 

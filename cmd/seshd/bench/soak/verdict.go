@@ -29,7 +29,7 @@ var bounds = []bound{
 	{heap, "Go heap, with garbage", "MiB", mib, 16 * mib, 0.10, "half of that garbage"},
 	{goroutines, "goroutines", "", 1, 50, 0.10, "they come and go with the tabs that are active at the moment"},
 	{files, "open files", "", 1, 50, 0.10, "they come and go with tabs and with the files of the database"},
-	{disk, "data directory", "MiB", mib, 128 * mib, 0.10, "eight memtables of 16 MiB are flushed before they are compacted, and none of it shows before the first is full"},
+	{disk, "data directory", "MiB", mib, 48 * mib, 0.10, "three memtables of 16 MiB: their logs are used again, and which of them are there is chance"},
 }
 
 // How many more there may be once everybody has gone than in a server that was just started.
