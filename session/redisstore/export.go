@@ -130,11 +130,11 @@ func (s *Store) Import(ctx context.Context, saved session.Saved) (fate session.F
 	for key, token := range alone {
 		writes = writes.token(key, token)
 	}
-	commands, _, err := s.open(saved.ID(), writes)
+	asked, err := writes.errands()
 	if err != nil {
 		return 0, s.fault("import", err)
 	}
-	for _, answer := range s.client.DoMulti(ctx, commands...) {
+	for _, answer := range s.client.DoMulti(ctx, s.commands(saved.ID(), asked)...) {
 		if err := answer.Error(); err != nil && !rueidis.IsRedisNil(err) {
 			return 0, s.fault("import", err)
 		}

@@ -52,10 +52,11 @@ func (s *Store) carry(ctx context.Context, id session.ID, e *envelope) error {
 	if len(e.outbox) == 0 {
 		return nil
 	}
-	commands, lines, err := s.open(id, e.outbox)
+	asked, err := e.outbox.errands()
 	if err != nil {
 		return err
 	}
+	commands, lines := s.commands(id, asked), asked.lines
 	var told error
 	var telling sync.WaitGroup
 	if len(lines) > 0 {
@@ -80,38 +81,57 @@ func (s *Store) carry(ctx context.Context, id session.ID, e *envelope) error {
 	return nil
 }
 
-// open reads an outbox.
-func (s *Store) open(id session.ID, o outbox) (commands rueidis.Commands, lines []string, err error) {
+// errands are what an outbox asks for.
+type errands struct {
+	tokens []tokenErrand
+	unlist []string // users
+	lines  []string // of the story
+}
+
+type tokenErrand struct {
+	key    session.TokenKey
+	token  *session.TokenRecord
+	record []byte // its encoding
+}
+
+// errands reads an outbox, the whole of it or nothing.
+func (o outbox) errands() (e errands, err error) {
 	for d := (decoder{rest: o}); len(d.rest) > 0; {
 		kind, text := d.byte(), d.text()
-		if d.failed {
-			return nil, nil, errDamaged
-		}
-		switch kind {
-		case entryToken:
-			if len(text) < len(session.TokenKey{}) {
-				return nil, nil, errDamaged
+		switch {
+		case d.failed:
+			return errands{}, errDamaged
+		case kind == entryToken && len(text) > len(session.TokenKey{}):
+			t := tokenErrand{key: session.TokenKey(text[:len(session.TokenKey{})]), record: text[len(session.TokenKey{}):]}
+			if t.token, err = session.DecodeToken(t.record); err != nil {
+				return errands{}, err
 			}
-			key, value := session.TokenKey(text[:len(session.TokenKey{})]), text[len(session.TokenKey{}):]
-			token, err := session.DecodeToken(value)
-			if err != nil {
-				return nil, nil, err
-			}
-			set := s.client.B().Set().Key(tokenKey(key)).Value(string(value))
-			if token.Replaced.IsZero() {
-				commands = append(commands, set.Nx().PxatMillisecondsTimestamp(token.Ends.UnixMilli()).Build())
-			} else {
-				commands = append(commands, set.PxatMillisecondsTimestamp(token.Ends.UnixMilli()).Build())
-			}
-		case entryUnlist:
-			commands = append(commands, s.client.B().Zrem().Key(userKey(string(text))).Member(string(id[:])).Build())
-		case entryLine:
-			lines = append(lines, string(text))
+			e.tokens = append(e.tokens, t)
+		case kind == entryUnlist:
+			e.unlist = append(e.unlist, string(text))
+		case kind == entryLine:
+			e.lines = append(e.lines, string(text))
 		default:
-			return nil, nil, errDamaged
+			return errands{}, errDamaged
 		}
 	}
-	return commands, lines, nil
+	return e, nil
+}
+
+// commands are those of the errands that Redis does by itself.
+func (s *Store) commands(id session.ID, e errands) (all rueidis.Commands) {
+	for _, t := range e.tokens {
+		set := s.client.B().Set().Key(tokenKey(t.key)).Value(string(t.record))
+		if t.token.Replaced.IsZero() {
+			all = append(all, set.Nx().PxatMillisecondsTimestamp(t.token.Ends.UnixMilli()).Build())
+		} else {
+			all = append(all, set.PxatMillisecondsTimestamp(t.token.Ends.UnixMilli()).Build())
+		}
+	}
+	for _, user := range e.unlist {
+		all = append(all, s.client.B().Zrem().Key(userKey(user)).Member(string(id[:])).Build())
+	}
+	return all
 }
 
 const (
