@@ -160,7 +160,7 @@ func TestAMarkThatIsNone(t *testing.T) {
 	}
 }
 
-func sampleContent(t testing.TB, name string) io.Reader {
+func sampleContent(t *testing.T, name string) io.Reader {
 	t.Helper()
 	content, err := os.ReadFile(name)
 	if err != nil {

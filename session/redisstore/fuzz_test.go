@@ -21,7 +21,7 @@ func fullEnvelope() *envelope {
 		tag: makeTag(nodeID{1}, 7), rev: 9, lineage: 3, until: at, others: []tag{makeTag(nodeID{2}, 1)}, record: sessions[1].Record,
 		logins: []verdict{{makeTag(nodeID{3}, 1), true}, {makeTag(nodeID{3}, 2), false}}, outbox: box,
 		move: &move{
-			login: makeTag(nodeID{4}, 4), into: session.ID{5}, at: at, until: at, after: sessions[0].Record, outbox: box,
+			login: makeTag(nodeID{4}, 4), into: session.ID{5}, at: at, until: at, after: sessions[1].Record, outbox: box,
 			event: session.Event{Cause: session.LoggedIn, Gone: []session.DeviceID{{6}}, Replaced: session.DeviceID{7}, Into: session.ID{5}},
 		},
 	}
