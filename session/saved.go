@@ -33,6 +33,9 @@ func (s Saved) ID() ID {
 	return s.Record.ID
 }
 
+// MarksEnd says whether s is no token that anybody had, but the mark that a session was ended.
+func (s Saved) MarksEnd() bool { return s.Record == nil && s.Key == s.Token.ID.endKey() }
+
 // Keys are the tokens that Enter needs to know of.
 func (s Saved) Keys() (keys []TokenKey) {
 	if s.Record == nil {

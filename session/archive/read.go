@@ -30,7 +30,7 @@ type Counts struct {
 
 func (c *Counts) add(s session.Saved, fate session.Fate) {
 	switch {
-	case s.Record == nil && fate == session.Taken:
+	case s.Record == nil && fate == session.Taken && !s.MarksEnd(): // which its last token makes too, if that is faster
 		c.Tokens++
 	case s.Record == nil:
 	case fate == session.Taken:
