@@ -33,7 +33,7 @@ type cluster struct {
 var nodeNames = []string{"seshd-1", "seshd-2"}
 
 // startCluster starts what the Compose file says, as far as it is not about containers.
-func startCluster(t *testing.T, proxy func(t *testing.T, addr, site string), file string, more ...string) *cluster {
+func startCluster(t *testing.T, proxy runner, file string, more ...string) *cluster {
 	t.Helper()
 	compose := readCompose(t, composeNodes)
 	redis := redistest.Start(t, compose.Services["valkey"].Command[1:]...)
@@ -74,7 +74,7 @@ func startCluster(t *testing.T, proxy func(t *testing.T, addr, site string), fil
 // eachCluster runs a test behind each of the proxies. More are flags of the nodes.
 func eachCluster(t *testing.T, test func(t *testing.T, c *cluster), more ...string) {
 	for name, run := range map[string]struct {
-		proxy func(t *testing.T, addr, site string)
+		proxy runner
 		file  string
 	}{
 		"nginx": {runNginx, "nginx-nodes.conf"},

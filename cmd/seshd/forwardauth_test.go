@@ -3,18 +3,13 @@ package main
 import (
 	"encoding/json"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // identity are the headers by which an app learns who its visitor is.
@@ -119,83 +114,12 @@ func startNginx(t *testing.T, p *process, app string, edit ...string) string {
 	return addr
 }
 
-// runNginx runs it with a site that listens at addr.
-func runNginx(t *testing.T, addr, site string) {
-	t.Helper()
-	dir := t.TempDir()
-	// In one process, which is whoever runs the test, and with every file in a directory of the test.
-	main := "daemon off; master_process off; pid nginx.pid; error_log stderr;\nevents {}\nhttp {\naccess_log off;\ninclude site.conf;\n"
-	for _, temporary := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
-		main += temporary + "_temp_path " + temporary + ";\n"
-	}
-	for name, text := range map[string]string{"site.conf": site, "nginx.conf": main + "}\n"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	startFrontend(t, addr, "nginx", "nginx-light", "-p", dir, "-c", filepath.Join(dir, "nginx.conf"), "-e", "stderr")
-}
-
 func startCaddy(t *testing.T, p *process, app string, edit ...string) string {
 	t.Helper()
 	addr := freeAddr(t)
 	runCaddy(t, addr, deployed(t, "Caddyfile-auth", append(edit, "\n:80 {", "\nhttp://"+addr+" {",
 		"127.0.0.1:3000", app, "127.0.0.1:8000", p.addr, "127.0.0.1:8001", p.internal)...))
 	return addr
-}
-
-// runCaddy runs it with a site that listens at addr.
-func runCaddy(t *testing.T, addr, site string) {
-	t.Helper()
-	file := filepath.Join(t.TempDir(), "Caddyfile")
-	if err := os.WriteFile(file, []byte("{\n\tadmin off\n\tdefault_bind 127.0.0.1\n}\n"+site), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	startFrontend(t, addr, "caddy", "caddy", "run", "--config", file, "--adapter", "caddyfile")
-}
-
-// startFrontend runs a proxy until the end of the test, and waits until it listens.
-func startFrontend(t *testing.T, addr, program, debian string, args ...string) {
-	t.Helper()
-	path, err := exec.LookPath(program)
-	if err != nil {
-		path, err = exec.LookPath("/usr/sbin/" + program) // where Debian has it, and not every user looks
-	}
-	if err != nil {
-		t.Fatalf("%s is needed (apt-get install %s; sh .ci/test does): %v", program, debian, err)
-	}
-	cmd := exec.CommandContext(t.Context(), path, args...)
-	home := t.TempDir() // what caddy would keep
-	cmd.Env = append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+home, "XDG_DATA_HOME="+home)
-	var out strings.Builder
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() {
-		cmd.Wait()
-		close(ended)
-	}()
-	t.Cleanup(func() {
-		cmd.Process.Kill()
-		<-ended
-	})
-	for deadline := time.Now().Add(patience); ; {
-		conn, err := net.Dial("tcp", addr)
-		if err == nil {
-			conn.Close()
-			return
-		}
-		select {
-		case <-ended:
-			t.Fatalf("%s ended:\n%s", program, out.String())
-		case <-time.After(10 * time.Millisecond):
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s does not listen at %s", program, addr)
-		}
-	}
 }
 
 // eachFrontend runs a test behind each of the proxies, with a server and an app of its own.

@@ -74,7 +74,8 @@ func (f *front) socket(t *testing.T, origins ...string) (*http.Response, error) 
 	return response, err
 }
 
-// fronts are the three ways that a server can be reached: plainly, over its own TLS, and through a proxy that speaks TLS.
+// fronts are the ways that a server can be reached: plainly, over its own TLS, and through proxies that speak TLS, of which one
+// is none but for what it says.
 func fronts(t *testing.T, flags ...string) map[string]*front {
 	t.Helper()
 	pair := newTestPair(t, "cherry")
@@ -82,11 +83,15 @@ func fronts(t *testing.T, flags ...string) map[string]*front {
 	plain := start(t, t.TempDir(), flags...)
 	secure := start(t, t.TempDir(), append(newCertFiles(t, pair).flags(), flags...)...)
 	behind := start(t, t.TempDir(), append([]string{"--trusted-proxies=127.0.0.0/8"}, flags...)...)
-	return map[string]*front{
+	ways := map[string]*front{
 		"http":         newFront(t, "http://"+plain.addr, nil, nil),
 		"https":        newFront(t, "https://"+secure.addr, trusting(pair), nil),
 		"behind https": newFront(t, "http://"+behind.addr, nil, http.Header{"X-Forwarded-Proto": {"https"}, "X-Forwarded-For": {"198.51.100.1"}}),
 	}
+	for name, begin := range httpsProxies {
+		ways["behind "+name] = begin(t, behind.addr).front
+	}
+	return ways
 }
 
 // write is a POST from pages of these origins, with the code of its refusal.
