@@ -24,7 +24,10 @@ func banner(w io.Writer, c config, public net.Addr, color bool) {
 	}
 	host := browserHost(string(c.addr), public)
 	base, socket := "http://"+host, "ws://"+host
-	if c.tlsCert != "" {
+	if c.speaksTLS() {
+		if len(c.acmeDomains) > 0 { // whose certificate is for no other name
+			host = c.acmeDomains[0]
+		}
 		base, socket = "https://"+host, "wss://"+host
 	}
 	var b strings.Builder

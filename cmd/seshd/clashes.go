@@ -16,9 +16,19 @@ func (c *config) clashes() error {
 		}
 		errs = append(errs, fmt.Errorf("--%s is set and --%s is not: TLS needs the certificate and its private key, give both or none", have, lacks))
 	}
-	if http.SameSite(c.sameSite) == http.SameSiteNoneMode && c.tlsCert == "" && c.tlsKey == "" && len(c.trustedProxies) == 0 {
+	if len(c.acmeDomains) > 0 && (c.tlsCert != "" || c.tlsKey != "") {
+		errs = append(errs, fmt.Errorf("--%s is set, and --%s or --%s too: a certificate comes either from a CA or from files", acmeDomainSetting, tlsCertSetting, tlsKeySetting))
+	}
+	if len(c.acmeDomains) > 0 && c.store.shared() {
+		errs = append(errs, fmt.Errorf("--%s is set and --%s is a Redis: of several servers the CA would ask any, and only one would know the answer. "+
+			"Let the proxy before them speak HTTPS, or give --%s and --%s", acmeDomainSetting, storeSetting, tlsCertSetting, tlsKeySetting))
+	}
+	if c.redirectAddr != "" && !c.speaksTLS() {
+		errs = append(errs, fmt.Errorf("--%s is set and there is no HTTPS to lead to: give --%s, or --%s and --%s", redirectAddrSetting, acmeDomainSetting, tlsCertSetting, tlsKeySetting))
+	}
+	if http.SameSite(c.sameSite) == http.SameSiteNoneMode && !c.speaksTLS() && c.tlsKey == "" && len(c.trustedProxies) == 0 {
 		errs = append(errs, errors.New("--cookie-samesite=none needs HTTPS, since browsers drop such a cookie where it is not Secure: "+
-			"give --"+tlsCertSetting+" and --"+tlsKeySetting+", or name the proxy that speaks HTTPS in --trusted-proxies"))
+			"give --"+acmeDomainSetting+", or --"+tlsCertSetting+" and --"+tlsKeySetting+", or name the proxy that speaks HTTPS in --trusted-proxies"))
 	}
 	if c.store.shared() && len(c.secretKeys) == 0 {
 		errs = append(errs, fmt.Errorf("--%s is a Redis and --%s is not set: all its servers need the same cookie keys, "+

@@ -31,7 +31,7 @@ func runNginx(t *testing.T, addr, site string) func(site string) {
 	}
 	write("nginx.conf", main+"}\n")
 	write("site.conf", site)
-	process := startFrontend(t, addr, "nginx", "nginx-light", "-p", dir, "-c", filepath.Join(dir, "nginx.conf"), "-e", "stderr")
+	process := startFrontend(t, addr, "nginx", "apt-get install nginx-light", "-p", dir, "-c", filepath.Join(dir, "nginx.conf"), "-e", "stderr")
 	return func(site string) {
 		t.Helper()
 		write("site.conf", site)
@@ -52,7 +52,7 @@ func runCaddy(t *testing.T, addr, site string) func(site string) {
 		}
 	}
 	write(site)
-	startFrontend(t, addr, "caddy", "caddy", "run", "--config", file, "--adapter", "caddyfile")
+	startFrontend(t, addr, "caddy", "apt-get install caddy", "run", "--config", file, "--adapter", "caddyfile")
 	return func(site string) {
 		t.Helper()
 		write(site)
@@ -63,15 +63,15 @@ func runCaddy(t *testing.T, addr, site string) func(site string) {
 	}
 }
 
-// startFrontend runs a proxy, with what it starts, until the end of the test, and waits until it listens.
-func startFrontend(t *testing.T, addr, program, debian string, args ...string) *os.Process {
+// startFrontend runs a proxy, or another server, with what it starts, until the end of the test, and waits until it listens.
+func startFrontend(t *testing.T, addr, program, from string, args ...string) *os.Process {
 	t.Helper()
 	path, err := exec.LookPath(program)
 	if err != nil {
 		path, err = exec.LookPath("/usr/sbin/" + program) // where Debian has it, and not every user looks
 	}
 	if err != nil {
-		t.Fatalf("%s is needed (apt-get install %s; sh .ci/test does): %v", program, debian, err)
+		t.Fatalf("%s is needed (%s, as sh .ci/test does): %v", program, from, err)
 	}
 	cmd := exec.CommandContext(t.Context(), path, args...)
 	home := t.TempDir() // what caddy would keep

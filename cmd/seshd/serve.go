@@ -77,6 +77,11 @@ func serveOn(ctx context.Context, c config, log *slog.Logger, ready func(public,
 	if err != nil {
 		return err
 	}
+	var ca *issuer // nil: certificates come from files, if at all
+	if len(c.acmeDomains) > 0 {
+		ca = newIssuer(c, log)
+		tlsConfig = ca.tlsConfig()
+	}
 	sockets, err := takeSockets(activation.Files(true))
 	if err != nil {
 		return err
@@ -89,6 +94,14 @@ func serveOn(ctx context.Context, c config, log *slog.Logger, ready func(public,
 		return err
 	}
 	defer given{public, internal}.close() // web closes them too; that is no error
+
+	redirect, err := listenForRedirects(ctx, c)
+	if err != nil {
+		return err
+	}
+	if redirect != nil {
+		defer redirect.Close()
+	}
 
 	store, err := openStore(ctx, c, log)
 	if err != nil {
@@ -128,6 +141,7 @@ func serveOn(ctx context.Context, c config, log *slog.Logger, ready func(public,
 		ShutdownTimeout: time.Duration(c.shutdownTimeout),
 		Logger:          log,
 	})
+	defer besideHTTPS(ctx, ca, redirect, public.Addr(), log)()
 	ready(public, internal)
 	defer notify(ctx, log, manager.Ready, time.Duration(c.shutdownTimeout))()
 	return app.Serve(ctx, public, internal)

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+	"golang.org/x/crypto/acme/autocert"
 )
 
 // config is what a server is started with.
@@ -29,6 +30,10 @@ type config struct {
 	trustedProxies proxies
 	tlsCert        optionalFile
 	tlsKey         optionalFile
+	acmeDomains    domains
+	acmeEmail      email
+	acmeDirectory  caURL
+	redirectAddr   optionalAddress
 
 	maxSessionBytes   size
 	maxKeys           count
@@ -65,6 +70,8 @@ const (
 	secretKeySetting    = "secret-key"
 	tlsCertSetting      = "tls-cert"
 	tlsKeySetting       = "tls-key"
+	acmeDomainSetting   = "acme-domain"
+	redirectAddrSetting = "redirect-addr"
 	tourSetting         = "tour"
 )
 
@@ -86,6 +93,10 @@ var settings = []setting{
 	{name: "trusted-proxies", usage: "addresses or ranges whose X-Forwarded-For and X-Forwarded-Proto are believed, such as 10.0.0.0/8 (default: none)", of: func(c *config) value { return &c.trustedProxies }},
 	{name: tlsCertSetting, usage: "certificate chain, PEM: the public listener speaks HTTPS; read again when it changes", of: func(c *config) value { return &c.tlsCert }},
 	{name: tlsKeySetting, usage: "its private key, PEM", of: func(c *config) value { return &c.tlsKey }},
+	{name: acmeDomainSetting, usage: "domains, such as shop.example, for which to get certificates, and renew them, from a CA whose terms are accepted by this: the public listener speaks HTTPS", of: func(c *config) value { return &c.acmeDomains }},
+	{name: "acme-email", usage: "whom that CA may write to", of: func(c *config) value { return &c.acmeEmail }},
+	{name: "acme-directory", def: autocert.DefaultACMEDirectory, usage: "that CA: the directory of its ACME server", of: func(c *config) value { return &c.acmeDirectory }},
+	{name: redirectAddrSetting, usage: "listener for plain HTTP, such as :80, that leads browsers to HTTPS and answers the CA (default: none)", of: func(c *config) value { return &c.redirectAddr }},
 	{name: "cache-bytes", def: "128MiB", usage: "memory for the sessions that were written last; 0: none", of: func(c *config) value { return &c.cacheBytes }},
 	{name: "max-session-bytes", def: "64KiB", usage: "keys and values of one session; 0: no limit", of: func(c *config) value { return &c.maxSessionBytes }},
 	{name: "max-keys", def: "1024", usage: "keys of one session; 0: no limit", of: func(c *config) value { return &c.maxKeys }},
@@ -106,8 +117,11 @@ var settings = []setting{
 // tourByDefault says whether a server that was not asked about the tour has it: it writes on GET, which is for a server of
 // one's own, and its paths are those that an app would have.
 func tourByDefault(c config) toggle {
-	return toggle(c.app.url() == nil && c.tlsCert == "" && !c.store.shared())
+	return toggle(c.app.url() == nil && !c.speaksTLS() && !c.store.shared())
 }
+
+// speaksTLS says whether the public listener does.
+func (c *config) speaksTLS() bool { return c.tlsCert != "" || len(c.acmeDomains) > 0 }
 
 // configFlag names the YAML file. It is no setting: a file cannot name another one.
 const configFlag = "config"
