@@ -80,13 +80,13 @@ func (i *issuer) check(domain string) {
 	// As a browser of today asks: anybody else gets a certificate with an RSA key, when they come.
 	pair, err := i.manager.GetCertificate(&tls.ClientHelloInfo{ServerName: domain, CipherSuites: []uint16{tls.TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256}})
 	if err != nil {
-		i.log.Error("there is no certificate for a domain: its port 443 must lead to this server", "domain", domain, "ca", i.manager.Client.DirectoryURL, "error", err)
+		i.log.Error("a domain has no certificate: the CA must be in reach, and find this server at the domain's port 443", "domain", domain, "ca", i.manager.Client.DirectoryURL, "error", err)
 		return
 	}
 	until := pair.Leaf.NotAfter
 	switch life := until.Sub(pair.Leaf.NotBefore); {
 	case time.Until(until) < life/acmeLate:
-		i.log.Error("the certificate of a domain is not being renewed: its port 443 must lead to this server", "domain", domain, "ca", i.manager.Client.DirectoryURL, "until", until)
+		i.log.Error("a domain's certificate is not being renewed: the CA must be in reach, and find this server at the domain's port 443", "domain", domain, "ca", i.manager.Client.DirectoryURL, "until", until)
 	case !until.Equal(i.until[domain]):
 		i.until[domain] = until
 		i.log.Info("serving a certificate", "domain", domain, "until", until)

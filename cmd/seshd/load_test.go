@@ -48,6 +48,7 @@ func TestDefaults(t *testing.T) {
 		addr: ":8000", internalAddr: "127.0.0.1:8001", data: "./data",
 		lifetime: duration(30 * 24 * time.Hour), idleTimeout: duration(24 * time.Hour), openTabKeepsAlive: true,
 		tabRead: globs{"*"}, tabWrite: globs{"*"}, allowedOrigins: origins{}, trustedProxies: proxies{},
+		acmeDomains: domains{}, acmeDirectory: "https://acme-v02.api.letsencrypt.org/directory",
 		cacheBytes: 128 << 20, maxSessionBytes: 64 << 10, maxKeys: 1024, maxMessageBytes: 64 << 10, maxTabsPerSession: 64, rate: 200, burst: 1000, newSessions: 20,
 		tour: true, sameSite: sameSite(http.SameSiteLaxMode),
 		logFormat: formatAuto, shutdownTimeout: duration(25 * time.Second),
@@ -85,6 +86,7 @@ func TestValues(t *testing.T) {
 		"--internal-addr=", "--lifetime=1d12h", "--idle-timeout=2s", "--max-keys=0", "--max-session-bytes=1 MiB",
 		"--max-message-bytes=65536", "--tab-read=cart, draft.*", "--tab-write=", "--tour=false", "--require-origin",
 		"--allowed-origins=https://shop.example", "--allowed-origins=http://localhost:5173", "--cookie-samesite=none", "--log-level=debug",
+		"--acme-domain=shop.example,www.shop.example", "--acme-domain=xn--kirsche-cherry.example", "--acme-email=",
 	}, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -100,6 +102,8 @@ func TestValues(t *testing.T) {
 	equal(t, got.requireOrigin, toggle(true))
 	equal(t, got.allowedOrigins, origins{"https://shop.example", "http://localhost:5173"})
 	equal(t, got.sameSite, sameSite(http.SameSiteNoneMode))
+	equal(t, got.acmeDomains, domains{"shop.example", "www.shop.example", "xn--kirsche-cherry.example"})
+	equal(t, got.acmeDirectory.fileName(), "acme-v02.api.letsencrypt.org_directory")
 }
 
 func TestBadValuesNameFlagValueAndWhatIsWanted(t *testing.T) {
@@ -124,6 +128,12 @@ func TestBadValuesNameFlagValueAndWhatIsWanted(t *testing.T) {
 		{args: []string{"--allowed-origins=*"}, want: []string{"--allowed-origins", "scheme://host"}},
 		{args: []string{"--allowed-origins=https://shop.example/"}, want: []string{"--allowed-origins", "without a path"}},
 		{args: []string{"--allowed-origins=https://shop.example:443"}, want: []string{"--allowed-origins", "without the port"}},
+		{args: []string{"--acme-domain=https://shop.example"}, want: []string{"--acme-domain", "without scheme or port"}},
+		{args: []string{"--acme-domain=shop.example,localhost"}, want: []string{`not "localhost"`}},
+		{args: []string{"--acme-domain=127.0.0.1"}, want: []string{`not "127.0.0.1"`}},
+		{args: []string{"--acme-domain=*.shop.example"}, want: []string{"such as www.shop.example"}},
+		{args: []string{"--acme-email=You <you@shop.example>"}, want: []string{"--acme-email", "you@shop.example"}},
+		{args: []string{"--acme-directory=http://ca.example/dir"}, want: []string{"--acme-directory", "want the https:// URL"}},
 		{args: []string{"--trusted-proxies=proxy.example"}, want: []string{`--trusted-proxies: "proxy.example"`, "10.0.0.0/8", `not "proxy.example"`}},
 		{args: []string{"--trusted-proxies=10.0.0.1,10.0.0.0/33"}, want: []string{`not "10.0.0.0/33"`}},
 		{args: []string{"--trusted-proxies=10.0.0.1/8"}, want: []string{"want 10.0.0.0/8 for the range, or 10.0.0.1 for the address"}},
