@@ -1,10 +1,18 @@
-.PHONY: run build test prove fuzz bench bench-nodes soak screenshots image
+.PHONY: run build dist dist-check test prove fuzz bench bench-nodes soak screenshots image
 
 run:
 	go run ./cmd/seshd
 
 build:
 	CGO_ENABLED=0 go build -trimpath -o seshd ./cmd/seshd
+
+# What is released: static binaries for linux/amd64, linux/arm64 and darwin/arm64, and their SHA-256, in dist/.
+dist:
+	sh .ci/dist
+
+# Whether they have the same bytes wherever they are built: another build, from nothing, some minutes.
+dist-check:
+	sh .ci/dist-check
 
 # Everything CI does; installs what is missing through apt.
 test:
