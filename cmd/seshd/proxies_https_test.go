@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -40,7 +41,7 @@ func nginxWithHTTPS(t *testing.T, server string, edits ...string) *httpsProxy {
 	files := newCertFiles(t, pair)
 	edits = append([]string{"listen 80;", "listen " + plain + ";", "listen 443 ", "listen " + addr + " ", "127.0.0.1:8000", server,
 		"/etc/ssl/certs/shop.example.pem", files.cert, "/etc/ssl/private/shop.example.key", files.key, "shop.example", "localhost"}, edits...)
-	p := &httpsProxy{front: newHTTPSFront(t, addr, pair), plain: plain}
+	p := &httpsProxy{front: newHTTPSFront(t, localhost(addr), trusting(pair)), plain: plain}
 	reload := runNginx(t, addr, deployed(t, "nginx.conf", edits...))
 	p.reload = func(more ...string) { reload(deployed(t, "nginx.conf", append(edits, more...)...)) }
 	return p
@@ -51,17 +52,17 @@ func caddyWithHTTPS(t *testing.T, server string, edits ...string) *httpsProxy {
 	pair, addr := newTestPair(t, "cherry"), freeAddr(t)
 	files := newCertFiles(t, pair)
 	edits = append([]string{"\nshop.example {", "\nhttps://" + localhost(addr) + " {\n\ttls " + files.cert + " " + files.key, "127.0.0.1:8000", server}, edits...)
-	p := &httpsProxy{front: newHTTPSFront(t, addr, pair)}
+	p := &httpsProxy{front: newHTTPSFront(t, localhost(addr), trusting(pair))}
 	reload := runCaddy(t, addr, deployed(t, "Caddyfile", edits...))
 	p.reload = func(more ...string) { reload(deployed(t, "Caddyfile", append(edits, more...)...)) }
 	return p
 }
 
-// newHTTPSFront is how browsers come to a proxy: by HTTP/2, and for WebSockets by HTTP/1.1.
-func newHTTPSFront(t *testing.T, addr string, pair testPair) *front {
-	f := newFront(t, "https://"+localhost(addr), trusting(pair), nil)
+// newHTTPSFront is how browsers come: by HTTP/2, and for WebSockets by HTTP/1.1.
+func newHTTPSFront(t *testing.T, host string, trust *tls.Config) *front {
+	f := newFront(t, "https://"+host, trust, nil)
 	f.client.Transport.(*http.Transport).ForceAttemptHTTP2 = true
-	f.dialer.TLSClientConfig, f.dialer.Jar = trusting(pair), f.client.Jar
+	f.dialer.TLSClientConfig, f.dialer.Jar = trust.Clone(), f.client.Jar // the transport adds HTTP/2 to its own
 	return f
 }
 
