@@ -141,8 +141,8 @@ func serveOn(ctx context.Context, c config, log *slog.Logger, ready func(public,
 		ShutdownTimeout: time.Duration(c.shutdownTimeout),
 		Logger:          log,
 	})
-	defer besideHTTPS(ctx, ca, redirect, public.Addr(), log)()
 	ready(public, internal)
+	defer besideHTTPS(ctx, ca, redirect, public.Addr(), log)()
 	defer notify(ctx, log, manager.Ready, time.Duration(c.shutdownTimeout))()
 	return app.Serve(ctx, public, internal)
 }
