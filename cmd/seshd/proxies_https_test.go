@@ -70,7 +70,7 @@ func newHTTPSFront(t *testing.T, host string, trust *tls.Config) *front {
 func eachHTTPSProxy(t *testing.T, test func(t *testing.T, begin func(edits ...string) *httpsProxy)) {
 	for name, begin := range httpsProxies {
 		t.Run(name, func(t *testing.T) {
-			p := start(t, t.TempDir(), "--trusted-proxies=127.0.0.1", "--app=http://"+newMirror(t).addr)
+			p := start(t, t.TempDir(), withoutLimits("--trusted-proxies=127.0.0.1", "--app=http://"+newMirror(t).addr)...)
 			test(t, func(edits ...string) *httpsProxy { return begin(t, p.addr, edits...) })
 		})
 	}
