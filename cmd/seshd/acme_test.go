@@ -44,7 +44,8 @@ func startCA(t *testing.T, seconds int, https, plain string) *testCA {
 	if err := os.WriteFile(file, config, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("PEBBLE_VA_NOSLEEP", "1")
+	t.Setenv("PEBBLE_VA_NOSLEEP", "1") // Pebble tries the patience of clients, by pauses and by refusals that mean nothing
+	t.Setenv("PEBBLE_WFE_NONCEREJECT", "0")
 	t.Setenv("SSL_CERT_FILE", files.cert) // which tells servers that they may trust Pebble's own certificate
 	const from = ". .ci/tools installs it and sets ACME_TOOLS"
 	tools := os.Getenv("ACME_TOOLS")
@@ -52,6 +53,7 @@ func startCA(t *testing.T, seconds int, https, plain string) *testCA {
 		"-defaultIPv4", "127.0.0.1", "-defaultIPv6", "", "-http01", "", "-https01", "", "-tlsalpn01", "", "-doh", "")
 	ca := &testCA{directory: "https://" + localhost(api) + "/dir", roots: x509.NewCertPool()}
 	ca.Process = startFrontend(t, api, filepath.Join(tools, "pebble"), from, "-config", file, "-dnsserver", dns)
+	listens(t, management, func() {})
 	transport := &http.Transport{TLSClientConfig: trusting(pair)}
 	t.Cleanup(transport.CloseIdleConnections)
 	ca.roots.AppendCertsFromPEM([]byte(get(t, &http.Client{Transport: transport, Timeout: patience}, "https://"+localhost(management)+"/roots/0")))
@@ -72,6 +74,20 @@ func (ca *testCA) front(t *testing.T, addr string) *front {
 	return f
 }
 
+// certified waits until a server says that it has its certificate.
+func certified(t *testing.T, p *process) {
+	t.Helper()
+	for line := range p.lines {
+		if line["level"] == "ERROR" {
+			t.Fatalf("%v", line)
+		}
+		if line["msg"] == "serving a certificate" {
+			return
+		}
+	}
+	t.Fatal("it ended without a certificate")
+}
+
 // served is the certificate that a handshake gets; it is good for the name.
 func (ca *testCA) served(t *testing.T, addr string) *x509.Certificate {
 	t.Helper()
@@ -87,7 +103,7 @@ func TestAServerGetsItsCertificateFromACA(t *testing.T) {
 	addr, data := freeAddr(t), t.TempDir()
 	ca := startCA(t, 3600, addr, freeAddr(t))
 	p := start(t, data, ca.flags(addr)...)
-	p.logged(t, "serving a certificate") // before anybody came
+	certified(t, p) // before anybody came
 	f := ca.front(t, addr)
 	if response, lines := f.visit(t, "GET", "/session", ""); len(lines) != 1 || !strings.HasPrefix(lines[0], "__Host-session=") || response.ProtoMajor != 2 {
 		t.Errorf("by %s come the cookies %q", response.Proto, lines)
@@ -111,7 +127,7 @@ func TestAServerGetsItsCertificateFromACA(t *testing.T) {
 		t.Errorf("exit %d", code)
 	}
 	ca.Kill()
-	start(t, data, ca.flags(addr)...).logged(t, "serving a certificate")
+	certified(t, start(t, data, ca.flags(addr)...))
 	if again := ca.served(t, addr); !again.Equal(first) {
 		t.Errorf("after the restart %v is served, not %v", again.SerialNumber, first.SerialNumber)
 	}
@@ -138,12 +154,12 @@ func onlyForTheOwner(t *testing.T, dir string) {
 	}
 }
 
-// The CA asks by plain HTTP here, since nothing listens where it looks for TLS. What lives for nine seconds is renewed after six.
+// What lives for twelve seconds is renewed after eight.
 func TestACertificateIsRenewedUnderATab(t *testing.T) {
-	addr, plain := freeAddr(t), freeAddr(t)
-	ca := startCA(t, 9, freeAddr(t), plain)
-	p := start(t, t.TempDir(), append(ca.flags(addr), "--redirect-addr="+plain)...)
-	p.logged(t, "serving a certificate")
+	addr := freeAddr(t)
+	ca := startCA(t, 12, addr, freeAddr(t))
+	p := start(t, t.TempDir(), ca.flags(addr)...)
+	certified(t, p)
 	tb := ca.front(t, addr).open(t, "")
 	want(t, tb, "session")
 	first := ca.served(t, addr)
@@ -158,6 +174,13 @@ func TestACertificateIsRenewedUnderATab(t *testing.T) {
 		t.Fatal(err)
 	}
 	want(t, tb, "ok")
+}
+
+// Where the CA finds nothing at the port of HTTPS it asks by plain HTTP, of the listener that leads browsers away from there.
+func TestTheListenerForRedirectsAnswersTheCA(t *testing.T) {
+	addr, plain := freeAddr(t), freeAddr(t)
+	ca := startCA(t, 3600, freeAddr(t), plain)
+	certified(t, start(t, t.TempDir(), append(ca.flags(addr), "--redirect-addr="+plain)...))
 
 	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, Timeout: patience}
 	for method, want := range map[string]int{"GET": http.StatusPermanentRedirect, "POST": http.StatusBadRequest} {

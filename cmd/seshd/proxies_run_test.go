@@ -89,19 +89,29 @@ func startFrontend(t *testing.T, addr, program, from string, args ...string) *os
 		close(ended)
 	}()
 	t.Cleanup(func() { <-ended }) // by then the test's context is done
-	for deadline := time.Now().Add(patience); ; {
-		conn, err := net.Dial("tcp", addr)
-		if err == nil {
-			conn.Close()
-			return cmd.Process
-		}
+	listens(t, addr, func() {
 		select {
 		case <-ended:
 			t.Fatalf("%s ended:\n%s", program, out.String())
-		case <-time.After(10 * time.Millisecond):
+		default:
 		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s does not listen at %s", program, addr)
+	})
+	return cmd.Process
+}
+
+// listens waits until somebody does at addr; alive fails the test where nobody ever will.
+func listens(t *testing.T, addr string, alive func()) {
+	t.Helper()
+	look := time.NewTicker(10 * time.Millisecond)
+	defer look.Stop()
+	for began := time.Now(); ; <-look.C {
+		conn, err := net.Dial("tcp", addr)
+		if err == nil {
+			conn.Close()
+			return
+		}
+		if alive(); time.Since(began) > patience {
+			t.Fatal(err)
 		}
 	}
 }
