@@ -23,6 +23,10 @@ type Frame struct {
 	ID      session.ID
 	Version uint64 // that a tab has once it read this
 	JSON    []byte
+
+	// Of a change to a tab that was in before it; else zero.
+	Committed time.Time // the newest of the changes in it, as far as this server knows
+	Folded    uint64    // the changes in it beside the newest
 }
 
 func sessionFrame(id session.ID, s *session.State, tabs int, expires time.Time, continues session.ID, visible func(string) bool) []byte {

@@ -19,6 +19,7 @@ type room struct {
 
 	mu        sync.Mutex      // guards what follows
 	record    *session.Record // the newest committed one known; nil: nothing written yet
+	committed time.Time       // when this server heard of that version
 	shared    []byte          // the frame that takes a tab from the version before to the newest; nil: not made yet
 	tabs      map[*Tab]struct{}
 	elsewhere int            // tabs that other servers have
@@ -111,7 +112,7 @@ func (r *room) replace(record *session.Record) bool {
 	if record.State.Version == before {
 		return false
 	}
-	r.shared = nil
+	r.shared, r.committed = nil, time.Now()
 	return true
 }
 

@@ -48,10 +48,14 @@ func (t *Tab) content() (Frame, bool) {
 		return t.session(), true
 	case first:
 		t.told = *t.join.Since
+		return t.change(), true
 	case t.told == t.room.version():
 		return Frame{}, false
 	}
-	return t.change(), true
+	before := t.told
+	f := t.change()
+	f.Committed, f.Folded = t.room.committed, f.Version-before-1
+	return f, true
 }
 
 // change tells what changed since the version the tab has, or the whole session where that cannot be told.

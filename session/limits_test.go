@@ -30,7 +30,7 @@ func (s *retrying) Load(context.Context, ID) (*Record, error)             { retu
 func (s *retrying) Token(context.Context, TokenKey) (*TokenRecord, error) { return nil, nil }
 func (s *retrying) PutTicket(context.Context, TicketKey, Ticket) error    { s.tickets++; return nil }
 func (s *retrying) Feed(func(Event))                                      {}
-func (s *retrying) Sweep(context.Context, time.Time) error                { return nil }
+func (s *retrying) Sweep(context.Context, time.Time) (int, error)         { return 0, nil }
 func (s *retrying) Close() error                                          { return nil }
 func (s *retrying) apply(m *Manager, h Handle, by Source, id uint64) error {
 	mutation := Mutation{ID: id}

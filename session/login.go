@@ -102,8 +102,21 @@ func (m *Manager) Login(ctx context.Context, h Handle, l Login) (LoggedInto, err
 
 // login waits for the outcome of an admission.
 func (m *Manager) login(u Admission) error {
+	var steps []Step
+	change := u.Change
+	u.Change = func(mine, theirs *Record) (taken []Step, err error) {
+		taken, err = change(mine, theirs)
+		steps = taken
+		return taken, err
+	}
 	done := make(chan error, 1)
 	u.Done = func(err error) { done <- err }
 	m.store.Login(u)
-	return <-done
+	err := <-done
+	if err == nil {
+		for _, step := range steps {
+			m.lived(step)
+		}
+	}
+	return err
 }

@@ -120,7 +120,11 @@ func (m *Manager) sweep(ctx context.Context) {
 	tick := time.NewTicker(m.timing.Grain)
 	defer tick.Stop()
 	for {
-		if err := m.store.Sweep(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		ended, err := m.store.Sweep(ctx, time.Now())
+		if o := m.observe.Load(); o != nil && ended > 0 {
+			o.Lived(Expired, ended)
+		}
+		if err != nil && ctx.Err() == nil {
 			m.log.Error("sweep failed; expired sessions stay on disk, though nobody can use them", "error", err)
 		}
 		select {
@@ -134,8 +138,13 @@ func (m *Manager) sweep(ctx context.Context) {
 // Feed sets the function that hears of every commit, as Store.Feed has it.
 func (m *Manager) Feed(feed func(Event)) { m.feed.Store(&feed) }
 
-// Observer hears of every mutation that was answered, and how long that took. It must not block.
-type Observer func(s Submission, result Result, err error, took time.Duration)
+// Observer hears of what a Manager does. None of its functions may block.
+type Observer struct {
+	// Answered hears of every mutation that was answered, and how long that took.
+	Answered func(s Submission, result Result, err error, took time.Duration)
+	// Lived hears of what became of sessions, in the words of the story.
+	Lived func(cause Cause, times int)
+}
 
 // Observe sets the observer, for metrics.
 func (m *Manager) Observe(o Observer) { m.observe.Store(&o) }
@@ -293,10 +302,32 @@ func (m *Manager) Destroy(ctx context.Context, h Handle, ifVersion *uint64) erro
 
 // update waits for the outcome of an update.
 func (m *Manager) update(u Update) error {
+	step := Step{Handle: u.Handle, Cause: u.Cause}
+	change := u.Change
+	u.Change = func(current *Record) (next *Record, err error) {
+		next, err = change(current)
+		step.Before, step.After = current, next
+		return next, err
+	}
 	done := make(chan error, 1)
 	u.Done = func(_ *Record, err error) { done <- err }
 	m.store.Update(u)
-	return <-done
+	err := <-done
+	if err == nil && (step.After == nil || step.After != step.Before) {
+		m.lived(step)
+	}
+	return err
+}
+
+// lived tells the observer of what a step that was committed did to sessions.
+func (m *Manager) lived(step Step) {
+	o := m.observe.Load()
+	if o == nil {
+		return
+	}
+	for _, life := range step.Lives(time.Now()) {
+		o.Lived(life.Cause, 1)
+	}
 }
 
 // MintTicket stores a ticket for one connection to the handle's session and returns its text. It counts as a mutation,

@@ -78,8 +78,8 @@ type Store interface {
 	// Import puts in what another store had, as Saved.Enter has it, in a commit of its own. The feed is told.
 	Import(ctx context.Context, s Saved) (Fate, error)
 
-	// Sweep removes what is past its time: sessions, with an Event each, tokens and tickets.
-	Sweep(ctx context.Context, now time.Time) error
+	// Sweep removes what is past its time: sessions, with an Event each, tokens and tickets. It returns how many sessions it ended.
+	Sweep(ctx context.Context, now time.Time) (ended int, err error)
 
 	// Feed sets the function that is told of every commit, in version order per session and before the commit's own
 	// Done, one call at a time for one session. It must not block, and is set once, before the first Update.

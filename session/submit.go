@@ -70,8 +70,11 @@ func (m *Manager) note(s Submission, result Result, err error, took time.Duratio
 			slog.String("session", s.Handle.ID.String()), slog.String("by", string(s.By)), slog.String("result", outcome),
 			slog.Uint64("version", result.State.version()), slog.Float64("ms", float64(took)/float64(time.Millisecond)))
 	}
-	if observe := m.observe.Load(); observe != nil {
-		(*observe)(s, result, err, took)
+	if o := m.observe.Load(); o != nil {
+		o.Answered(s, result, err, took)
+		if err == nil && result.began {
+			o.Lived(Created, 1)
+		}
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/gorilla/mux"
 	"github.com/gorilla/websocket"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seshd/seshd/hub"
 	"github.com/seshd/seshd/session"
@@ -29,20 +30,21 @@ const (
 
 // Options tune an App; the zero value is good with a store that keeps secrets, such as the embedded one.
 type Options struct {
-	Secrets         []string       // cookie keys, the newest first, each of at least MinSecretBytes; nil: the store's own
-	APIKeys         []string       // keys of the internal listener; nil: nobody gets at what needs one
-	TrustedProxies  []netip.Prefix // whose X-Forwarded-For and X-Forwarded-Proto are believed; nil: nobody's
-	AllowedOrigins  []string       // other origins whose pages may use the session, scheme included
-	RequireOrigin   bool           // refuse WebSockets without Origin, which come from terminals and not from browsers
-	SameSite        http.SameSite  // of the cookie; 0: Lax
-	Tour            bool           // the four routes of the tour, which write on GET, the live session view and the shop
-	App             *url.URL       // where what neither seshd nor the Router owns is proxied to, such as http://127.0.0.1:3000; nil: nowhere
-	CloseIdleTabs   bool           // an open tab does not keep its session alive
-	TLS             *tls.Config    // of the public listener of Serve and Run; nil: plain HTTP
-	MaxConnections  int            // of the public listener of Serve and Run; 0: no limit
-	MaxMessageBytes int            // of a frame or a body; 0: DefaultMaxMessageBytes, negative: no limit
-	ShutdownTimeout time.Duration  // 0: DefaultShutdownTimeout
-	Logger          *slog.Logger   // nil: slog.Default()
+	Secrets         []string               // cookie keys, the newest first, each of at least MinSecretBytes; nil: the store's own
+	APIKeys         []string               // keys of the internal listener; nil: nobody gets at what needs one
+	TrustedProxies  []netip.Prefix         // whose X-Forwarded-For and X-Forwarded-Proto are believed; nil: nobody's
+	AllowedOrigins  []string               // other origins whose pages may use the session, scheme included
+	RequireOrigin   bool                   // refuse WebSockets without Origin, which come from terminals and not from browsers
+	SameSite        http.SameSite          // of the cookie; 0: Lax
+	Tour            bool                   // the four routes of the tour, which write on GET, the live session view and the shop
+	App             *url.URL               // where what neither seshd nor the Router owns is proxied to, such as http://127.0.0.1:3000; nil: nowhere
+	CloseIdleTabs   bool                   // an open tab does not keep its session alive
+	TLS             *tls.Config            // of the public listener of Serve and Run; nil: plain HTTP
+	MaxConnections  int                    // of the public listener of Serve and Run; 0: no limit
+	MaxMessageBytes int                    // of a frame or a body; 0: DefaultMaxMessageBytes, negative: no limit
+	ShutdownTimeout time.Duration          // 0: DefaultShutdownTimeout
+	Collectors      []prometheus.Collector // what else /metrics shows, such as the store: each of ours is one
+	Logger          *slog.Logger           // nil: slog.Default()
 }
 
 // App serves sessions. Its embedded Router is free for the program's own routes, whose handlers find the visitor's session by
@@ -130,7 +132,7 @@ func New(m *session.Manager, o Options) *App {
 		a.log.Warn("idle tabs will take more memory", "error", err)
 	}
 	a.metrics = newMetrics(a)
-	m.Observe(a.metrics.observe)
+	m.Observe(session.Observer{Answered: a.metrics.answered, Lived: a.metrics.lived})
 	a.Router.Use(a.WithSession)
 	a.Router.NotFoundHandler = http.HandlerFunc(a.notFound)
 	a.Router.MethodNotAllowedHandler = a.methodNotAllowed(a.Router)

@@ -27,7 +27,11 @@ func (a *App) exportSessions(w http.ResponseWriter, r *http.Request) {
 
 // backUp streams a backup of the store.
 func (a *App) backUp(w http.ResponseWriter, r *http.Request) {
-	a.stream(w, r, typeTar, func(out io.Writer) error { return a.manager.Backup(r.Context(), out) })
+	a.stream(w, r, typeTar, func(out io.Writer) error {
+		err := a.manager.Backup(r.Context(), out)
+		a.metrics.backedUpAt(time.Now(), err)
+		return err
+	})
 }
 
 // stream answers with what write writes. Where it breaks off the connection is cut, so that nobody takes a part for the whole.

@@ -107,6 +107,7 @@ func byeFor(err error) *hub.Bye {
 
 func (a *App) logRefused(r *http.Request, err error) {
 	code, message, _ := explain(err)
+	a.metrics.refused(ofConnection, code)
 	a.log.Info("connection refused", "path", r.URL.Path, "code", code, "reason", message)
 }
 

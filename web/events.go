@@ -41,18 +41,18 @@ func (a *App) events(w http.ResponseWriter, r *http.Request) {
 		a.refuse(w, r, byeFor(err))
 		return
 	}
-	defer member.Leave()
-	a.metrics.opened(transportE)
-	defer a.metrics.closed(transportE)
+	a.metrics.tabOpened(transportE)
 
 	v.welcome(w.Header())
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // nginx
-	stream := eventStream{w: w, control: http.NewResponseController(w), heartbeat: heartbeat}
+	stream := eventStream{w: w, control: http.NewResponseController(w), heartbeat: heartbeat, pushed: a.metrics.pushed}
 	if err := stream.control.SetReadDeadline(time.Time{}); err != nil {
 		a.log.Error("event stream keeps the server's read deadline", "error", err)
 	}
-	stream.run(r, member, news)
+	bye := stream.run(r, member, news)
+	member.Leave()
+	a.metrics.tabClosed(transportE, bye)
 }
 
 // eventStream writes frames as events. A write that fails ends it; the client comes back with Last-Event-ID.
@@ -60,9 +60,11 @@ type eventStream struct {
 	w         http.ResponseWriter
 	control   *http.ResponseController
 	heartbeat time.Duration
+	pushed    func([]hub.Frame) // hears of what was handed over
 }
 
-func (s *eventStream) run(r *http.Request, member *hub.Tab, news <-chan struct{}) {
+// run tells the tab until it is gone, and returns why this server closed it; nil: it went by itself.
+func (s *eventStream) run(r *http.Request, member *hub.Tab, news <-chan struct{}) *hub.Bye {
 	beat := time.NewTicker(s.heartbeat)
 	defer beat.Stop()
 	for {
@@ -75,16 +77,17 @@ func (s *eventStream) run(r *http.Request, member *hub.Tab, news <-chan struct{}
 			fmt.Fprintf(&out, "event: bye\ndata: %s\n\n", byeFrame(bye))
 		}
 		if s.send(out.Bytes()) != nil || bye != nil {
-			return
+			return bye
 		}
+		s.pushed(frames)
 		select {
 		case <-news:
 		case <-beat.C:
 			if s.send([]byte(":\n\n")) != nil {
-				return
+				return nil
 			}
 		case <-r.Context().Done():
-			return
+			return nil
 		}
 	}
 }

@@ -43,7 +43,7 @@ func TestAHeartbeatIsACommentThatProxiesCount(t *testing.T) {
 			return
 		}
 		defer member.Leave()
-		stream := eventStream{w: w, control: http.NewResponseController(w), heartbeat: time.Millisecond}
+		stream := eventStream{w: w, control: http.NewResponseController(w), heartbeat: time.Millisecond, pushed: app.metrics.pushed}
 		stream.run(r, member, nil)
 	}))
 	defer server.Close()

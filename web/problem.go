@@ -102,6 +102,7 @@ func (a *App) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if code == string(session.Conflict) && r.Header.Get("If-Match") != "" {
 		status = http.StatusPreconditionFailed
 	}
+	a.metrics.refused(ofRequest, code)
 	log := a.log.With("method", r.Method, "path", r.URL.Path, "status", status, "code", code)
 	switch {
 	case status >= http.StatusInternalServerError && !meant(err):

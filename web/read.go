@@ -147,6 +147,7 @@ func (t *tab) handleFrame(text []byte) (talk bool) {
 	f, err := decodeFrame(text)
 	switch {
 	case err != nil:
+		t.app.metrics.refused(ofFrame, string(session.CodeOf(err)))
 		t.respond(&answer{ready: true, frame: errorFrame(f.mutation.ID, err)})
 	case f.ping:
 		t.respond(&answer{ready: true, frame: []byte(`{"type":"pong"}`)})
@@ -192,6 +193,7 @@ func (t *tab) submit(m session.Mutation) {
 		var frame []byte
 		switch {
 		case err != nil:
+			t.app.metrics.refused(ofFrame, string(session.CodeOf(err)))
 			frame = errorFrame(m.ID, err)
 		case m.ID != 0:
 			frame = okFrame(m.ID, result)
@@ -220,12 +222,12 @@ func (t *tab) end(cause error) {
 	for t.writing {
 		t.idle.Wait()
 	}
-	answered := t.closed
+	answered, bye := t.closed, t.bye
 	t.mu.Unlock()
 
 	if t.member != nil {
 		t.member.Leave() // before the other side hears that it is out, and may come back
-		t.app.metrics.closed(transportW)
+		t.app.metrics.tabClosed(transportW, bye)
 	}
 	if closed != nil && !answered { // a second close would be a fault
 		t.sayClose(echoCode(closed.Code))

@@ -38,6 +38,10 @@ func (a *App) Serve(ctx context.Context, public, internal net.Listener) error {
 	outer.TLSConfig = a.options.TLS.Clone() // net/http adds to it
 	var waiting quiet
 	waiting.watch(outer)
+	outer.ConnState = func(c net.Conn, state http.ConnState) {
+		waiting.note(c, state)
+		a.metrics.connection(state)
+	}
 	servers, listeners := []*http.Server{outer}, []net.Listener{a.limited(public)}
 	if internal != nil {
 		inner := a.server(a.Internal())

@@ -51,6 +51,7 @@ func (l *limitedListener) Accept() (net.Conn, error) {
 			return &countedConn{Conn: c, listener: l, surplus: n > l.limit}, nil
 		}
 		l.open.Add(-1)
+		l.app.metrics.dropped.Inc()
 		c.Close()
 	}
 }

@@ -98,7 +98,7 @@ func (t *tab) refused(err error) { t.bye = byeFor(err) }
 func (t *tab) start() {
 	t.slot = t.app.pinger.add(t)
 	if t.member != nil {
-		t.app.metrics.opened(transportW)
+		t.app.metrics.tabOpened(transportW)
 	}
 	t.app.writers.add(t) // for the first frame
 	if !t.park() {

@@ -72,8 +72,10 @@ func (t *tab) take() (w work, some bool) {
 // send writes what the room has to tell first: by then the room knows what the answers are about,
 // so the change that covers a mutation comes before its ok.
 func (t *tab) send(o *out, w work) error {
+	var frames []hub.Frame
 	if t.member != nil {
-		frames, left := t.member.Next(o.frames[:0])
+		var left *hub.Bye
+		frames, left = t.member.Next(o.frames[:0])
 		for _, f := range frames {
 			o.frame(frameText, f.JSON)
 		}
@@ -98,8 +100,12 @@ func (t *tab) send(o *out, w work) error {
 		o.frame(framePing, nil)
 	}
 	last := t.addBye(o)
-	if err := o.flush(); err != nil || !last {
+	if err := o.flush(); err != nil {
 		return err
+	}
+	t.app.metrics.pushed(frames)
+	if !last {
+		return nil
 	}
 	return t.conn.SetReadDeadline(time.Now().Add(closeWait))
 }

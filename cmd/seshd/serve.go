@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/activation"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
 
 	"github.com/seshd/seshd/session"
@@ -139,6 +140,7 @@ func serveOn(ctx context.Context, c config, log *slog.Logger, ready func(public,
 		MaxMessageBytes: c.maxMessageBytes.limit(),
 		CloseIdleTabs:   !bool(c.openTabKeepsAlive),
 		ShutdownTimeout: time.Duration(c.shutdownTimeout),
+		Collectors:      []prometheus.Collector{store, buildInfo()},
 		Logger:          log,
 	})
 	ready(public, internal)

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"github.com/seshd/seshd/session"
 	"github.com/seshd/seshd/session/pebblestore"
 	"github.com/seshd/seshd/session/redisstore"
@@ -62,7 +64,13 @@ func (c *config) keptIn() string {
 	return data
 }
 
-func openStore(ctx context.Context, c config, log *slog.Logger) (session.Store, error) {
+// measured is what both stores are: they have figures to show.
+type measured interface {
+	session.Store
+	prometheus.Collector
+}
+
+func openStore(ctx context.Context, c config, log *slog.Logger) (measured, error) {
 	if c.store.shared() {
 		store, err := redisstore.Open(ctx, string(c.store), redisstore.Options{Logger: log, Replicas: int(c.redisWait)})
 		if err != nil {

@@ -57,6 +57,12 @@ func (c *cache) get(id session.ID) *session.Record {
 	return at.Value.(*cached).record
 }
 
+func (c *cache) bytes() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.size
+}
+
 func (c *cache) has(id session.ID) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

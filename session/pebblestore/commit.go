@@ -2,6 +2,7 @@ package pebblestore
 
 import (
 	"runtime"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 )
@@ -62,6 +63,7 @@ func (s *Store) apply(t *tx) error {
 	if t.failed != nil || t.empty() {
 		return t.failed
 	}
+	t.began = time.Now()
 	t.batch = s.db.NewBatch()
 	if err := t.encode(t.batch); err != nil {
 		return err
@@ -100,6 +102,7 @@ func (s *Store) sync(t *tx) error {
 		return s.fault(s.failed) // t stays hidden: nobody knows what of it is on disk
 	}
 	if t.batch != nil {
+		s.metrics.committed(t.began)
 		s.show(t)
 		_ = t.batch.Close() // gives its memory back; what was in it is durable
 	}

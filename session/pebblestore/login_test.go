@@ -145,7 +145,7 @@ func TestStoryIsForgotten(t *testing.T) {
 	}
 	sweep := func() {
 		t.Helper()
-		if err := s.Sweep(ctx, time.Now()); err != nil {
+		if _, err := s.Sweep(ctx, time.Now()); err != nil {
 			t.Fatal(err)
 		}
 	}

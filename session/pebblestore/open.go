@@ -57,6 +57,7 @@ func Open(dir string, o Options) (*Store, error) {
 		feed:  func(session.Event) {},
 		space: spaceCheck{fs: o.files(), path: path, log: o.Logger},
 	}
+	s.metrics = newMetrics(s)
 	if err := s.openDatabase(path, lock, o, marked); err != nil {
 		return nil, errors.Join(explain(path, err), lock.Close())
 	}

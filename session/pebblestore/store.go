@@ -13,6 +13,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/seshd/seshd/session"
 )
@@ -53,7 +54,8 @@ type Store struct {
 	lineage                session.Lineage // static
 	keptLives, forgetLives uint64          // static; tests make them small
 
-	space spaceCheck
+	space   spaceCheck
+	metrics metrics
 
 	// Owned by tellAll.
 	feed   func(session.Event)
@@ -64,6 +66,7 @@ var _ interface {
 	session.Store
 	session.Keeper
 	session.Copier
+	prometheus.Collector
 } = (*Store)(nil)
 
 // Load returns the committed record, or nil.
@@ -166,6 +169,7 @@ func (s *Store) committedValue(key string) ([]byte, error) {
 
 // fault logs what went wrong and returns what a client may know of it.
 func (s *Store) fault(err error) error {
+	s.metrics.faults.Inc()
 	s.log.Error("store fault", "data", s.dir, "error", err)
 	return session.Refuse(session.Unavailable, "the session store cannot be reached")
 }

@@ -161,7 +161,7 @@ func TestSweepPassesByWhatIsDamaged(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := s.Sweep(context.Background(), time.Now().Add(10*time.Minute)); err != nil {
+		if _, err := s.Sweep(context.Background(), time.Now().Add(10*time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 	}

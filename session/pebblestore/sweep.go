@@ -16,11 +16,11 @@ const sweepChunk = 256
 
 // Sweep removes what is due. A session that turns out to be alive gets a new entry in the index, at its present
 // deadline: so a mutation costs no index write, and a session one sweep a time-out.
-func (s *Store) Sweep(ctx context.Context, now time.Time) error {
+func (s *Store) Sweep(ctx context.Context, now time.Time) (expired int, err error) {
 	for after := prefixIndex; ctx.Err() == nil; {
 		due, err := s.due(after, now)
 		if err != nil || len(due) == 0 {
-			return err
+			return expired, err
 		}
 		after = due[len(due)-1] + "\x00"
 		var ended []session.Event
@@ -39,13 +39,14 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 			},
 		})
 		if err := <-done; err != nil {
-			return err
+			return expired, err
 		}
+		expired += len(ended)
 		for _, event := range ended {
 			s.log.Info("session expired", "session", event.ID.String())
 		}
 	}
-	return ctx.Err()
+	return expired, ctx.Err()
 }
 
 // due lists the next index entries whose time has come, from a place in the index on.

@@ -22,6 +22,7 @@ type tx struct {
 	forget         uint64        // lines of the story before this one; 0: none
 	bytes          int           // about, of the records to be written
 	batch          *pebble.Batch // nil: there was nothing to write
+	began          time.Time     // to be written
 	failed         error         // it was not applied, nor may any after it be
 }
 

@@ -34,10 +34,12 @@ var (
 func (a *attempt) commit() *envelope {
 	ctx, cancel := context.WithDeadline(context.Background(), a.until.Add(commandTimeout))
 	defer cancel()
+	began := time.Now()
 	err := error(errBusy)
 	for n, failures := 0, 0; n == 0 || time.Now().Before(a.until); n++ {
 		last, done, failed := a.try(ctx)
 		if done {
+			a.store.metrics.committed(began)
 			return last
 		}
 		if failed != nil {
@@ -91,6 +93,8 @@ func (a *attempt) try(ctx context.Context) (last *envelope, done bool, err error
 		return nil, true, nil
 	case err != nil && c.sent:
 		a.sent = append(a.sent, c)
+	case err == nil:
+		a.store.metrics.conflicts.Inc()
 	}
 	a.base = conflict
 	return nil, false, err

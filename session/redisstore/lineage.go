@@ -124,6 +124,7 @@ func (l *lineage) look(ctx context.Context, s *Store, known func() bool) (uint64
 	l.address.Store(&address)
 	l.checked.Store(dials)
 	if before != 0 && now > before {
+		s.metrics.renewed.Inc()
 		s.log.Warn("Redis was restarted, or another took its place: every tab gets its session anew", "store", s.where)
 		if s.client.Mode() == rueidis.ClientModeSentinel { // the old one may go on, and so would its connections
 			s.hears.renew()

@@ -37,6 +37,7 @@ func (n *nodes) list() []nodeID {
 // beat says that this server lives, and finds out who else does.
 func (s *Store) beat(ctx context.Context) error {
 	answer, err := s.run(ctx, s.scripts.beat, []string{nodesKey}, string(s.node[:]), millis(deadAfter)).ToArray()
+	s.metrics.beating.Store(err == nil)
 	if err != nil {
 		return err
 	}

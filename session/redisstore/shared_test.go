@@ -583,7 +583,7 @@ func TestAnOutboxIsCarriedOutByAnother(t *testing.T) {
 	if token, err := b.Token(t.Context(), h.Key); token != nil || err != nil {
 		t.Fatalf("there is a token already: %v, %v", token, err)
 	}
-	if err := b.Sweep(t.Context(), time.Now().Add(finishAfter+time.Second)); err != nil {
+	if _, err := b.Sweep(t.Context(), time.Now().Add(finishAfter+time.Second)); err != nil {
 		t.Fatal(err)
 	}
 	if token, err := b.Token(t.Context(), h.Key); token == nil || err != nil {

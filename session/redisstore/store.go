@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/rueidis"
 
 	"github.com/seshd/seshd/session"
@@ -38,6 +39,7 @@ type Store struct {
 	client   rueidis.Client
 	where    string // for the log, without a password
 	log      *slog.Logger
+	metrics  *metrics
 	node     nodeID
 	scripts  scripts
 	replicas int
@@ -65,6 +67,7 @@ type Store struct {
 var _ interface {
 	session.Shared
 	session.StoryFeeder
+	prometheus.Collector
 } = (*Store)(nil)
 
 // Open connects to the Redis that a URL names.
@@ -80,6 +83,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		where: Redact(url), log: o.Logger, scripts: newScripts(), replicas: o.Replicas, publish: "PUBLISH", feed: func(session.Event) {},
 		lanes: make(map[session.ID]*lane),
 	}
+	s.metrics = newMetrics(s)
 	rand.Read(s.node[:])
 	s.lineage.begin(&client)
 	if s.client, err = rueidis.NewClient(client); err != nil {
@@ -265,6 +269,7 @@ func (s *Store) fault(doing string, err error) error {
 	if refusal, ok := errors.AsType[*session.Error](err); ok {
 		return refusal
 	}
+	s.metrics.faults.Inc()
 	s.log.Error("store fault", "store", s.where, "doing", doing, "error", err)
 	return errUnreachable
 }

@@ -19,51 +19,57 @@ func intent(id session.ID, commit tag) string { return string(id[:]) + string(co
 func dueScore(at time.Time) float64 { return float64(at.UnixMilli() + 1) }
 
 // Sweep ends the sessions that have timed out, and finishes what another server left. Tokens and tickets Redis forgets itself.
-func (s *Store) Sweep(ctx context.Context, now time.Time) error {
+func (s *Store) Sweep(ctx context.Context, now time.Time) (ended int, err error) {
 	if !s.entered() {
-		return errClosed
+		return 0, errClosed
 	}
 	defer s.work.Done()
 	for shard := range dueShards {
-		if err := s.sweepShard(ctx, dueShard(shard), now); err != nil {
-			return err
+		n, err := s.sweepShard(ctx, dueShard(shard), now)
+		ended += n
+		if err != nil {
+			return ended, err
 		}
 	}
-	return ctx.Err()
+	return ended, ctx.Err()
 }
 
-func (s *Store) sweepShard(ctx context.Context, index string, now time.Time) error {
+func (s *Store) sweepShard(ctx context.Context, index string, now time.Time) (ended int, err error) {
 	for ctx.Err() == nil {
 		entries, err := s.do(ctx, s.client.B().Zrange().Key(index).Min("-inf").Max(strconv.FormatInt(now.UnixMilli(), 10)).
 			Byscore().Limit(0, sweepChunk).Withscores().Build()).AsZScores()
 		if err != nil {
-			return s.fault("sweep", err)
+			return ended, s.fault("sweep", err)
 		}
 		for _, entry := range entries {
-			if err := s.sweepEntry(ctx, index, entry.Member, entry.Score, now); err != nil {
-				return err
+			expired, err := s.sweepEntry(ctx, index, entry.Member, entry.Score, now)
+			if expired {
+				ended++
+			}
+			if err != nil {
+				return ended, err
 			}
 		}
 		if len(entries) < sweepChunk {
 			break
 		}
 	}
-	return ctx.Err()
+	return ended, ctx.Err()
 }
 
 // sweepEntry looks at one session, and moves its entry to when it will be due. All servers do; one of them ends the session.
-func (s *Store) sweepEntry(ctx context.Context, index, member string, score float64, now time.Time) error {
+func (s *Store) sweepEntry(ctx context.Context, index, member string, score float64, now time.Time) (expired bool, err error) {
 	if len(member) < len(session.ID{}) {
-		return s.fault("sweep", errDamaged)
+		return false, s.fault("sweep", errDamaged)
 	}
 	id := session.ID([]byte(member[:len(session.ID{})]))
 	e, err := s.read(ctx, id) // which carries out an outbox
 	switch {
 	case errors.Is(err, errDamaged): // the others are not to wait for it
 		_ = s.fault("sweep "+id.String(), err)
-		return nil
+		return false, nil
 	case err != nil:
-		return s.fault("sweep", err)
+		return false, s.fault("sweep", err)
 	}
 	next := ""
 	if e.move != nil && !s.finishLate(ctx, id, e) {
@@ -71,14 +77,14 @@ func (s *Store) sweepEntry(ctx context.Context, index, member string, score floa
 	} else if r := e.record; r != nil && member == string(id[:]) {
 		if r.Alive(now) {
 			next = strconv.FormatFloat(dueScore(r.Deadline), 'f', -1, 64)
-		} else if expired, err := s.expire(id, now); err != nil || !expired {
-			return err // if it lives after all, the next look finds that
+		} else if expired, err = s.expire(id, now); err != nil || !expired {
+			return false, err // if it lives after all, the next look finds that
 		}
 	}
 	if err := s.run(ctx, s.scripts.rearm, []string{index}, member, strconv.FormatFloat(score, 'f', -1, 64), next).Error(); err != nil {
-		return s.fault("sweep", err)
+		return expired, s.fault("sweep", err)
 	}
-	return nil
+	return expired, nil
 }
 
 // expire ends a session that has timed out, unless it turns out to live.

@@ -369,7 +369,7 @@ func ticketsAreTakenOnce(s *suite) {
 
 func (s *suite) sweep(now time.Time) {
 	s.Helper()
-	if err := s.store.Sweep(context.Background(), now); err != nil {
+	if _, err := s.store.Sweep(context.Background(), now); err != nil {
 		s.Fatalf("Sweep: %v", err)
 	}
 }
