@@ -27,6 +27,9 @@ type Frame struct {
 	// Of a change to a tab that was in before it; else zero.
 	Committed time.Time // the newest of the changes in it, as far as this server knows
 	Folded    uint64    // the changes in it beside the newest
+
+	// Spans are those of traced changes that the tab has once it read this: whoever writes the frame says Handed to each.
+	Spans []*session.Span
 }
 
 func sessionFrame(id session.ID, s *session.State, tabs int, expires time.Time, continues session.ID, visible func(string) bool) []byte {

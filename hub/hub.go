@@ -20,6 +20,7 @@ type Hub struct {
 	manager *session.Manager
 	shared  session.Shared // nil: the store is this server's alone
 	options Options
+	began   time.Time
 	ctx     context.Context // of the hub's own work, until Close
 	stop    context.CancelFunc
 	tended  sync.WaitGroup
@@ -36,7 +37,7 @@ type Hub struct {
 // New starts a hub that listens to the manager's feed.
 func New(m *session.Manager, o Options) *Hub {
 	ctx, stop := context.WithCancel(context.Background())
-	h := &Hub{manager: m, shared: m.Shared(), options: o, ctx: ctx, stop: stop, rooms: make(map[session.ID]*room)}
+	h := &Hub{manager: m, shared: m.Shared(), options: o, began: time.Now(), ctx: ctx, stop: stop, rooms: make(map[session.ID]*room)}
 	h.counted.some = make(chan struct{}, 1)
 	m.Feed(h.commit)
 	h.tended.Go(h.tend)

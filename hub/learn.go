@@ -50,6 +50,8 @@ func (r *room) doubt() {
 // renew sets the record where the versions that tabs have say nothing about it: each gets the whole session.
 func (r *room) renew(record *session.Record) {
 	r.record, r.shared, r.settled = record, nil, r.term
+	r.passing.drop()
+	r.passing = nil
 	for t := range r.tabs {
 		t.out = t.out && t.bye != nil
 		t.join.Since = nil

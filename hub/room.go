@@ -19,7 +19,7 @@ type room struct {
 
 	mu        sync.Mutex      // guards what follows
 	record    *session.Record // the newest committed one known; nil: nothing written yet
-	committed time.Time       // when this server heard of that version
+	committed time.Duration   // when this server heard of that version, since the hub began
 	shared    []byte          // the frame that takes a tab from the version before to the newest; nil: not made yet
 	tabs      map[*Tab]struct{}
 	elsewhere int            // tabs that other servers have
@@ -27,6 +27,7 @@ type room struct {
 	over      *session.Event // the session ended
 	term      uint64         // how often the store may have gone back in time
 	settled   uint64         // the term that record is of
+	passing   *passing       // the newest; nil: nothing is traced
 
 	queued bool // guarded by hub.behind.mu
 }
@@ -91,6 +92,9 @@ func (r *room) adopt(e session.Event) {
 	case newer(e.Record, r.record):
 		news = r.replace(e.Record) || news
 	}
+	if e.Span != nil {
+		r.follow(e.Span, e.Record.State.Version)
+	}
 	if news {
 		r.wakeAll()
 	}
@@ -112,7 +116,7 @@ func (r *room) replace(record *session.Record) bool {
 	if record.State.Version == before {
 		return false
 	}
-	r.shared, r.committed = nil, time.Now()
+	r.shared, r.committed = nil, time.Since(r.hub.began)
 	return true
 }
 

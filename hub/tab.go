@@ -54,7 +54,8 @@ func (t *Tab) content() (Frame, bool) {
 	}
 	before := t.told
 	f := t.change()
-	f.Committed, f.Folded = t.room.committed, f.Version-before-1
+	f.Committed, f.Folded = t.room.hub.began.Add(t.room.committed), f.Version-before-1
+	f.Spans = t.given(before)
 	return f, true
 }
 
@@ -102,7 +103,10 @@ func (t *Tab) Session() (Frame, bool) {
 	if t.out {
 		return Frame{}, false
 	}
-	return t.session(), true
+	before := t.told
+	f := t.session()
+	f.Spans = t.given(before)
+	return f, true
 }
 
 // dismiss closes one tab.
@@ -130,6 +134,7 @@ func (t *Tab) Leave() {
 	}
 	t.left = true
 	delete(r.tabs, t)
+	t.gone()
 	r.countChanged()
 	record := r.record
 	r.mu.Unlock()

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Defaults of Options, and the bounds that follow from them.
@@ -29,17 +31,18 @@ const (
 
 // Options tune a Manager; the zero value is good for most.
 type Options struct {
-	Lifetime    time.Duration // absolute, of a token; 0: DefaultLifetime
-	IdleTimeout time.Duration // 0: DefaultIdleTimeout
-	MaxKeys     int           // of a session; 0: DefaultMaxKeys, negative: no limit
-	MaxBytes    int           // of a session's keys and compact values; 0: DefaultMaxBytes, negative: no limit
-	Rate        int           // mutations a second that visitors may make per session; 0: DefaultRate, negative: no limit
-	Burst       int           // of them at once; 0: DefaultBurst, negative: no limit
-	NewSessions int           // a second that may begin per address (Handle.From); 0: DefaultNewSessions, negative: no limit
-	MaxTabs     int           // that a session may have open; sizes the once-memory; 0: DefaultMaxTabs, negative: no limit
-	TabRead     Globs         // what browsers may see, private keys apart; nil: everything
-	TabWrite    Globs         // what browsers may write, private keys apart; nil: everything
-	Logger      *slog.Logger  // nil: slog.Default()
+	Lifetime    time.Duration        // absolute, of a token; 0: DefaultLifetime
+	IdleTimeout time.Duration        // 0: DefaultIdleTimeout
+	MaxKeys     int                  // of a session; 0: DefaultMaxKeys, negative: no limit
+	MaxBytes    int                  // of a session's keys and compact values; 0: DefaultMaxBytes, negative: no limit
+	Rate        int                  // mutations a second that visitors may make per session; 0: DefaultRate, negative: no limit
+	Burst       int                  // of them at once; 0: DefaultBurst, negative: no limit
+	NewSessions int                  // a second that may begin per address (Handle.From); 0: DefaultNewSessions, negative: no limit
+	MaxTabs     int                  // that a session may have open; sizes the once-memory; 0: DefaultMaxTabs, negative: no limit
+	TabRead     Globs                // what browsers may see, private keys apart; nil: everything
+	TabWrite    Globs                // what browsers may write, private keys apart; nil: everything
+	Logger      *slog.Logger         // nil: slog.Default()
+	Tracing     trace.TracerProvider // of a span for each mutation; nil: none
 }
 
 // Manager has the use cases of sessions. It may be used concurrently.
@@ -51,6 +54,7 @@ type Manager struct {
 	senders int
 	limits  limits
 	log     *slog.Logger
+	tracer  trace.Tracer // nil: nobody traces
 
 	feed    atomic.Pointer[func(Event)]
 	news    news // of the story
@@ -65,6 +69,9 @@ func NewManager(store Store, o Options) *Manager {
 	m := &Manager{store: store, log: o.Logger}
 	if m.log == nil {
 		m.log = slog.Default()
+	}
+	if o.Tracing != nil {
+		m.tracer = o.Tracing.Tracer(tracerName)
 	}
 	o.Lifetime = orDefault(o.Lifetime, DefaultLifetime)
 	o.IdleTimeout = orDefault(o.IdleTimeout, DefaultIdleTimeout)
@@ -87,6 +94,7 @@ func NewManager(store Store, o Options) *Manager {
 	ignore := func(Event) {}
 	m.feed.Store(&ignore)
 	store.Feed(func(e Event) {
+		e.Span.committed()
 		(*m.feed.Load())(e)
 		m.news.tell(e)
 	})

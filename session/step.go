@@ -27,6 +27,7 @@ type Step struct {
 	Handle        Handle // who took it; of a login's own session the new device
 	Before, After *Record
 	Cause         Cause
+	Span          *Span
 	From, Into    ID // of a login that led from one session to another: the one it combined, the one it led to
 }
 
@@ -38,12 +39,13 @@ type Event struct {
 	Gone   []DeviceID // the devices that it took off the list
 	// Replaced is the one of them that got another token; zero: none. The others have no part in the session any more.
 	Replaced DeviceID
-	Into     ID // the session that a login took it to, if it is another one
+	Into     ID    // the session that a login took it to, if it is another one
+	Span     *Span // of the mutation that this server made; nil: it is not traced
 }
 
 // Event returns what the feed is told of the step.
 func (s Step) Event() Event {
-	e := Event{ID: s.Handle.ID, Record: s.After, Cause: s.Cause, Into: s.Into}
+	e := Event{ID: s.Handle.ID, Record: s.After, Cause: s.Cause, Into: s.Into, Span: s.Span}
 	for _, d := range s.gone() {
 		e.Gone = append(e.Gone, d.ID)
 		if s.replaced(d) {

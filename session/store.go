@@ -25,6 +25,7 @@ type Update struct {
 	// It must be pure: a store may call it again, and from any goroutine.
 	Change func(current *Record) (*Record, error)
 	Cause  Cause // where Change ends the session or changes its devices
+	Span   *Span // for the Event; nil: none
 	// Done is called exactly once, after what Change saw and made is durable and the feed was told of it. It gets the
 	// record that this update left, as it was committed. It must not block. Updates of one session are answered in the order they were given.
 	Done func(current *Record, err error)

@@ -19,6 +19,7 @@ type Submission struct {
 	By       Source
 	Sender   SenderID // zero: none; else the mutation is applied once
 	Mutation *Mutation
+	Span     *Span // of Manager.Trace; nil: not traced, or begun by Apply
 }
 
 // Submit sends a mutation on its way. done is called once it is durable and told to the feed, or refused; it must
@@ -36,6 +37,7 @@ func (m *Manager) Submit(s Submission, done func(Result, error)) {
 	}
 	m.store.Update(Update{
 		Handle: s.Handle,
+		Span:   s.Span.sampled(),
 		Change: func(current *Record) (*Record, error) {
 			next, duplicate, err := current.Mutate(Write{
 				Handle: s.Handle, By: s.By, Sender: s.Sender, Mutation: s.Mutation,
@@ -49,6 +51,7 @@ func (m *Manager) Submit(s Submission, done func(Result, error)) {
 				result.State = committed.state()
 			}
 			m.note(s, result, err, time.Since(began))
+			s.Span.answered(s.Handle, result, err)
 			done(result, err)
 		},
 	})
@@ -94,7 +97,10 @@ func (r *Record) state() *State {
 
 // Apply is Submit for callers that wait. Once a mutation is on its way it is not called back:
 // a context that ends meanwhile changes nothing.
-func (m *Manager) Apply(_ context.Context, s Submission) (Result, error) {
+func (m *Manager) Apply(ctx context.Context, s Submission) (Result, error) {
+	if s.Span == nil {
+		s.Span = m.Trace(ctx, s.By)
+	}
 	type outcome struct {
 		result Result
 		err    error

@@ -63,6 +63,7 @@ type App struct {
 	proxy    *proxy      // nil without Options.App
 	upgrader websocket.Upgrader
 	metrics  *metrics
+	refusals map[string]*slog.Logger // by code
 	began    time.Time
 
 	pinger    pinger
@@ -131,7 +132,7 @@ func New(m *session.Manager, o Options) *App {
 	if a.poller, err = newPoller(); err != nil {
 		a.log.Warn("idle tabs will take more memory", "error", err)
 	}
-	a.metrics = newMetrics(a)
+	a.metrics, a.refusals = newMetrics(a), refusalLogs(a.log)
 	m.Observe(session.Observer{Answered: a.metrics.answered, Lived: a.metrics.lived})
 	a.Router.Use(a.WithSession)
 	a.Router.NotFoundHandler = http.HandlerFunc(a.notFound)

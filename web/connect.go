@@ -37,7 +37,7 @@ func (a *App) connect(w http.ResponseWriter, r *http.Request) {
 	hijack := &hijacker{ResponseWriter: w, buffers: &a.buffers}
 	conn, err := a.upgrader.Upgrade(hijack, r, header)
 	if err != nil {
-		a.log.Info("handshake refused", "reason", err)
+		a.refusedConnection(r, v.handle.ID, session.Refuse(session.BadRequest, "broken handshake: %v", err))
 		return
 	}
 	boundSendBuffer(conn.NetConn())
@@ -46,12 +46,12 @@ func (a *App) connect(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	t := newTab(a, conn, v.handle, sender)
-	t.parking = hijack.parking
+	t.parking, t.within = hijack.parking, a.traceOf(r)
 	if refused == nil {
 		refused = t.join(r, r.URL.Query().Get("since"))
 	}
 	if refused != nil {
-		a.logRefused(r, refused)
+		a.refusedConnection(r, v.handle.ID, refused)
 		t.refused(refused)
 	}
 	t.start() // the handler returns, and net/http's buffers and stack with it
@@ -103,12 +103,6 @@ func byeFor(err error) *hub.Bye {
 		code = string(session.Destroyed)
 	}
 	return &hub.Bye{Code: code, Message: message}
-}
-
-func (a *App) logRefused(r *http.Request, err error) {
-	code, message, _ := explain(err)
-	a.metrics.refused(ofConnection, code)
-	a.log.Info("connection refused", "path", r.URL.Path, "code", code, "reason", message)
 }
 
 // refuseHandshake answers a broken handshake.

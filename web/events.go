@@ -41,7 +41,7 @@ func (a *App) events(w http.ResponseWriter, r *http.Request) {
 		a.refuse(w, r, byeFor(err))
 		return
 	}
-	a.metrics.tabOpened(transportE)
+	a.tabOpened(v.handle, transportE)
 
 	v.welcome(w.Header())
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -52,7 +52,7 @@ func (a *App) events(w http.ResponseWriter, r *http.Request) {
 	}
 	bye := stream.run(r, member, news)
 	member.Leave()
-	a.metrics.tabClosed(transportE, bye)
+	a.tabClosed(v.handle, transportE, bye)
 }
 
 // eventStream writes frames as events. A write that fails ends it; the client comes back with Last-Event-ID.
@@ -76,7 +76,11 @@ func (s *eventStream) run(r *http.Request, member *hub.Tab, news <-chan struct{}
 		if bye != nil {
 			fmt.Fprintf(&out, "event: bye\ndata: %s\n\n", byeFrame(bye))
 		}
-		if s.send(out.Bytes()) != nil || bye != nil {
+		err := s.send(out.Bytes())
+		for _, f := range frames {
+			handed(f.Spans, err)
+		}
+		if err != nil || bye != nil {
 			return bye
 		}
 		s.pushed(frames)

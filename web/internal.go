@@ -23,7 +23,7 @@ func (a *App) Internal() http.Handler {
 	operations, api := a.operations(), a.serverAPI()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/v1/") { // with paths as they came: a user's name may hold any character
-			api.ServeHTTP(w, r)
+			api.ServeHTTP(w, a.withTrace(r))
 			return
 		}
 		operations.ServeHTTP(w, r)

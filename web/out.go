@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/seshd/seshd/hub"
+	"github.com/seshd/seshd/session"
 )
 
 // The frames that we write (RFC 6455, 5.2). gorilla reads, and makes the handshake; what goes out is put together here, so that
@@ -26,7 +27,8 @@ type out struct {
 	b    []byte // at most writeBuffer
 	err  error  // the first; nothing is written after it
 
-	frames [2]hub.Frame // room for what Tab.Next has at most
+	frames [2]hub.Frame    // room for what Tab.Next has at most
+	spans  []*session.Span // of the changes in what was collected
 
 	// The write under way, where it is done without waiting. try is made once, lest each write make one.
 	rest   []byte
@@ -45,7 +47,7 @@ func newOut() *out {
 
 // reset makes room for the next tab. What is shared is not to be kept alive from here.
 func (o *out) reset() {
-	o.tab, o.err, o.b, o.frames, o.rest = nil, nil, o.b[:0], [2]hub.Frame{}, nil
+	o.tab, o.err, o.b, o.frames, o.spans, o.rest = nil, nil, o.b[:0], [2]hub.Frame{}, nil, nil
 }
 
 // frame adds a frame. A large payload is not copied: it may be shared by many tabs, some of which take long to read it.

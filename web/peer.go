@@ -8,37 +8,55 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/seshd/seshd/session"
 )
 
 // peer is who is on the other end of a request, as far as it can be believed.
 type peer struct {
 	secure bool       // HTTPS, to us or to a proxy that we trust
 	addr   netip.Addr // the client's; invalid where a connection has none, as over a Unix socket
+
+	visited session.ID // whose cookie it brought, for the log; set by visit, in the goroutine that serves the request
 }
 
 type peerKey struct{}
 
 // withPeer finds out once who a request comes from, and keeps that in its context.
 func (a *App) withPeer(r *http.Request) *http.Request {
-	if _, known := r.Context().Value(peerKey{}).(peer); known {
+	if peerIn(r) != nil {
 		return r
 	}
 	p := trustedProxies(a.options.TrustedProxies).peerOf(r)
 	if !p.secure {
 		a.warnOfUnheardProxy(r)
 	}
-	return r.WithContext(context.WithValue(r.Context(), peerKey{}, p))
+	return a.withTrace(r.WithContext(context.WithValue(r.Context(), peerKey{}, &p)))
+}
+
+// peerIn is who withPeer found; nil: it was not asked, as on the internal listener.
+func peerIn(r *http.Request) *peer {
+	p, _ := r.Context().Value(peerKey{}).(*peer)
+	return p
+}
+
+// visited is the session that a request came for, as far as that was found out.
+func visited(r *http.Request) session.ID {
+	if p := peerIn(r); p != nil {
+		return p.visited
+	}
+	return session.ID{}
 }
 
 // isSecure says whether the browser speaks HTTPS, be it to a proxy.
 func isSecure(r *http.Request) bool {
-	p, _ := r.Context().Value(peerKey{}).(peer)
-	return p.secure || r.TLS != nil
+	p := peerIn(r)
+	return p != nil && p.secure || r.TLS != nil
 }
 
 // clientAddr is the address that a request comes from; behind trusted proxies, the one that they saw.
 func clientAddr(r *http.Request) netip.Addr {
-	if p, known := r.Context().Value(peerKey{}).(peer); known {
+	if p := peerIn(r); p != nil {
 		return p.addr
 	}
 	return directAddr(r)

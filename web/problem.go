@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 
@@ -103,15 +104,14 @@ func (a *App) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		status = http.StatusPreconditionFailed
 	}
 	a.metrics.refused(ofRequest, code)
-	log := a.log.With("method", r.Method, "path", r.URL.Path, "status", status, "code", code)
+	level, what, reason := slog.LevelInfo, "request refused", message
 	switch {
 	case status >= http.StatusInternalServerError && !meant(err):
-		log.Error("request failed", "error", err)
+		level, what, reason = slog.LevelError, "request failed", err.Error()
 	case code == notFound: // browsers ask for icons, and scanners for everything
-		log.Debug("request refused", "reason", message)
-	default:
-		log.Info("request refused", "reason", message)
+		level = slog.LevelDebug
 	}
+	a.logRefusal(level, what, code, reason, visited(r), slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", status))
 	if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", retryAfter)
 	}

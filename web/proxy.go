@@ -37,6 +37,7 @@ type proxy struct {
 	transport *http.Transport
 	buffers   buffers
 	log       *log.Logger
+	failures  *slog.Logger // of the app
 
 	streaming  context.Context // until the server shuts down
 	endStreams context.CancelFunc
@@ -57,7 +58,8 @@ func newProxy(a *App, target *url.URL) *proxy {
 			IdleConnTimeout:       appIdleWait,
 			DisableCompression:    true, // what the app compresses passes as it is
 		},
-		log: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+		log:      slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
+		failures: sparing(a.log),
 	}
 	p.streaming, p.endStreams = context.WithCancel(context.Background())
 	return p
@@ -214,7 +216,8 @@ func (p *passage) fail(w http.ResponseWriter, _ *http.Request, err error) {
 	case p.pace.bodyFailed():
 		a.refuse(w, p.in, session.Refuse(session.BadRequest, "the body of the request did not come as announced, or paused for over %v", bodyWait))
 	default:
-		a.log.Error("the app does not answer: start it, or correct --app", "app", p.proxy.target.Host, "method", p.in.Method, "path", p.in.URL.Path, "error", err)
+		a.metrics.refused(ofRequest, string(session.Unavailable))
+		p.proxy.failures.Error("the app does not answer: start it, or correct --app", "app", p.proxy.target.Host, "method", p.in.Method, "path", p.in.URL.Path, "error", err)
 		writeProblem(w, p.in, problem{Status: http.StatusBadGateway, Code: string(session.Unavailable),
 			Detail: "the app behind this server does not answer: try again later"})
 	}

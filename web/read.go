@@ -147,7 +147,7 @@ func (t *tab) handleFrame(text []byte) (talk bool) {
 	f, err := decodeFrame(text)
 	switch {
 	case err != nil:
-		t.app.metrics.refused(ofFrame, string(session.CodeOf(err)))
+		t.refusedFrame(err)
 		t.respond(&answer{ready: true, frame: errorFrame(f.mutation.ID, err)})
 	case f.ping:
 		t.respond(&answer{ready: true, frame: []byte(`{"type":"pong"}`)})
@@ -188,12 +188,12 @@ func (t *tab) submit(m session.Mutation) {
 	t.mu.Lock()
 	t.owe(a)
 	t.mu.Unlock()
-	s := session.Submission{Handle: t.handle, By: session.ByTab, Sender: t.sender, Mutation: &m}
+	s := session.Submission{Handle: t.handle, By: session.ByTab, Sender: t.sender, Mutation: &m, Span: t.trace()}
 	t.app.manager.Submit(s, func(result session.Result, err error) {
 		var frame []byte
 		switch {
 		case err != nil:
-			t.app.metrics.refused(ofFrame, string(session.CodeOf(err)))
+			t.refusedFrame(err)
 			frame = errorFrame(m.ID, err)
 		case m.ID != 0:
 			frame = okFrame(m.ID, result)
@@ -227,7 +227,7 @@ func (t *tab) end(cause error) {
 
 	if t.member != nil {
 		t.member.Leave() // before the other side hears that it is out, and may come back
-		t.app.metrics.tabClosed(transportW, bye)
+		t.app.tabClosed(t.handle, transportW, bye)
 	}
 	if closed != nil && !answered { // a second close would be a fault
 		t.sayClose(echoCode(closed.Code))

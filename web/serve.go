@@ -117,7 +117,7 @@ func (a *App) server(handler http.Handler) *http.Server {
 			boundSendBuffer(c)
 			return withSurplus(ctx, c)
 		},
-		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelInfo),
+		ErrorLog: slog.NewLogLogger(sparing(a.log).Handler(), slog.LevelInfo),
 	}
 }
 

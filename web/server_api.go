@@ -112,12 +112,13 @@ func wireTime(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond)
 
 // writeSession applies a mutation, to private keys too.
 func (a *App) writeSession(w http.ResponseWriter, r *http.Request) {
+	span := a.manager.Trace(r.Context(), session.ByAPI)
 	v, err := a.named(r)
 	var m session.Mutation
 	if err == nil {
 		m, err = a.bodyOf(r, typeJSON, session.DecodeMutation)()
 	}
-	a.apply(w, r, v, m, session.ByAPI, err)
+	a.apply(w, r, v, session.Submission{By: session.ByAPI, Mutation: &m, Span: span}, err)
 }
 
 func (a *App) destroySessionOf(w http.ResponseWriter, r *http.Request) {

@@ -164,37 +164,40 @@ func (a *App) deleteKey(w http.ResponseWriter, r *http.Request) {
 // mutate applies the mutation that read finds in a request, and answers it. The session is found before the body is
 // read: a slow request that began before its session ended must meet that end, and not write into a new session.
 func (a *App) mutate(w http.ResponseWriter, r *http.Request, read func() (session.Mutation, error)) {
+	span := a.manager.Trace(r.Context(), session.ByHTTP)
 	v, err := a.visit(r)
+	var m session.Mutation
+	if err == nil {
+		m, err = read()
+	}
+	a.apply(w, r, v, session.Submission{By: session.ByHTTP, Mutation: &m, Span: span}, err)
+}
+
+// apply applies a visitor's mutation, unless that could not be read, and answers it.
+func (a *App) apply(w http.ResponseWriter, r *http.Request, v visitor, s session.Submission, err error) {
+	if err == nil {
+		s.Sender, err = conditions(r, &v, s.Mutation)
+	}
 	if err != nil {
+		code, _, _ := explain(err)
+		s.Span.Refuse(session.Code(code))
 		a.refuse(w, r, err)
 		return
 	}
-	m, err := read()
-	a.apply(w, r, v, m, session.ByHTTP, err)
-}
-
-// apply applies a mutation, unless it could not be read, and answers it.
-func (a *App) apply(w http.ResponseWriter, r *http.Request, v visitor, m session.Mutation, by session.Source, err error) {
-	var sender session.SenderID
-	if err == nil {
-		sender, err = conditions(r, &v, &m)
-	}
-	var result session.Result
-	if err == nil {
-		result, err = a.manager.Apply(r.Context(), session.Submission{Handle: v.handle, By: by, Sender: sender, Mutation: &m})
-	}
+	s.Handle = v.handle
+	result, err := a.manager.Apply(r.Context(), s)
 	if err != nil {
 		a.refuse(w, r, err)
 		return
 	}
 	visible := a.manager.Visible
-	if by == session.ByAPI {
+	if s.By == session.ByAPI {
 		visible = nil
 	}
 	v.welcome(w.Header())
 	w.Header().Set("Content-Type", typeJSON)
 	w.Header().Set("ETag", etag(v.handle.ID, result.State.Version))
-	w.Write(outcome(v.handle.ID, &m, result, visible))
+	w.Write(outcome(v.handle.ID, s.Mutation, result, visible))
 }
 
 // outcome is what a mutation did, as far as its sender may see it.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/seshd/seshd/hub"
 	"github.com/seshd/seshd/session"
@@ -36,9 +37,10 @@ type tab struct {
 	conn   *websocket.Conn
 	handle session.Handle
 	sender session.SenderID
-	member *hub.Tab        // nil: refused
-	slot   int             // of the pinger
-	raw    syscall.RawConn // nil: no plain socket
+	member *hub.Tab           // nil: refused
+	slot   int                // of the pinger
+	raw    syscall.RawConn    // nil: no plain socket
+	within *trace.SpanContext // of the handshake; nil: it named no trace, or nobody traces
 
 	parking *parking // the reader's own; while the tab is parked, whoever starts a reader under mu
 
@@ -98,7 +100,7 @@ func (t *tab) refused(err error) { t.bye = byeFor(err) }
 func (t *tab) start() {
 	t.slot = t.app.pinger.add(t)
 	if t.member != nil {
-		t.app.metrics.tabOpened(transportW)
+		t.app.tabOpened(t.handle, transportW)
 	}
 	t.app.writers.add(t) // for the first frame
 	if !t.park() {

@@ -21,6 +21,9 @@ func (a *App) visit(r *http.Request) (visitor, error) {
 	v, err := a.known(r, isSecure(r))
 	switch {
 	case err == nil:
+		if p := peerIn(r); p != nil {
+			p.visited = v.handle.ID
+		}
 		v.handle.Agent, v.handle.From = userAgent(r), addressKey(clientAddr(r))
 		err = checkNamed(r, v)
 		if err == nil && r.Method != http.MethodHead && !readsAhead(r) { // neither writes anything, nowhere

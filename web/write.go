@@ -78,6 +78,7 @@ func (t *tab) send(o *out, w work) error {
 		frames, left = t.member.Next(o.frames[:0])
 		for _, f := range frames {
 			o.frame(frameText, f.JSON)
+			o.spans = append(o.spans, f.Spans...)
 		}
 		if left != nil {
 			t.leave(left)
@@ -88,6 +89,7 @@ func (t *tab) send(o *out, w work) error {
 		if a.get {
 			whole, _ := t.member.Session()
 			frame = whole.JSON
+			o.spans = append(o.spans, whole.Spans...)
 		}
 		if frame != nil { // else nobody asked for an ok, or nobody may be told any more
 			o.frame(frameText, frame)
@@ -100,7 +102,9 @@ func (t *tab) send(o *out, w work) error {
 		o.frame(framePing, nil)
 	}
 	last := t.addBye(o)
-	if err := o.flush(); err != nil {
+	err := o.flush()
+	handed(o.spans, err)
+	if err != nil {
 		return err
 	}
 	t.app.metrics.pushed(frames)

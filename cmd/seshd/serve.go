@@ -104,6 +104,11 @@ func serveOn(ctx context.Context, c config, log *slog.Logger, ready func(public,
 		defer redirect.Close()
 	}
 
+	tracing, stopTracing, err := startTracing(ctx, log)
+	if err != nil {
+		return err
+	}
+	defer stopTracing()
 	store, err := openStore(ctx, c, log)
 	if err != nil {
 		return err
@@ -120,6 +125,7 @@ func serveOn(ctx context.Context, c config, log *slog.Logger, ready func(public,
 		TabRead:     session.Globs(c.tabRead),
 		TabWrite:    session.Globs(c.tabWrite),
 		Logger:      log,
+		Tracing:     tracing,
 	})
 	defer func() { err = errors.Join(err, manager.Close()) }()
 

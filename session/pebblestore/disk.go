@@ -57,8 +57,6 @@ type faultLog struct {
 	told  time.Time
 }
 
-const faultPause = time.Second
-
 // listener is for Pebble, which without it would end the process for the sake of one damaged file.
 func (f *faultLog) listener() *pebble.EventListener {
 	return &pebble.EventListener{DataCorruption: f.damaged, BackgroundError: f.failed}

@@ -14,6 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/sstable/block"
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"golang.org/x/time/rate"
 
 	"github.com/seshd/seshd/session"
 )
@@ -51,7 +52,7 @@ func Open(dir string, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		dir: dir, log: o.Logger,
+		dir: dir, log: o.Logger, faults: rate.Sometimes{First: faultBurst, Interval: faultPause},
 		wake: make(chan struct{}, 1), done: make(chan struct{}),
 		cache: newCache(o.CacheBytes), keptLives: keptLives, forgetLives: forgetLives,
 		feed:  func(session.Event) {},

@@ -10,10 +10,12 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
 
 	"github.com/seshd/seshd/session"
 )
@@ -28,14 +30,21 @@ type Options struct {
 	fs vfs.FS // nil: the system's
 }
 
+// Of faults so many are logged as they come, then one each pause: a disk that fails fails everybody.
+const (
+	faultBurst = 100
+	faultPause = time.Second
+)
+
 // DefaultCacheBytes holds some 150,000 small sessions.
 const DefaultCacheBytes = 128 << 20
 
 // Store is a session.Store. It may be used concurrently.
 type Store struct {
-	dir string
-	db  *pebble.DB
-	log *slog.Logger
+	dir    string
+	db     *pebble.DB
+	log    *slog.Logger
+	faults rate.Sometimes // of those that are logged; metrics count all
 
 	mu      sync.Mutex // guards waiting and closed
 	waiting []op
@@ -170,7 +179,7 @@ func (s *Store) committedValue(key string) ([]byte, error) {
 // fault logs what went wrong and returns what a client may know of it.
 func (s *Store) fault(err error) error {
 	s.metrics.faults.Inc()
-	s.log.Error("store fault", "data", s.dir, "error", err)
+	s.faults.Do(func() { s.log.Error("store fault", "data", s.dir, "error", err) })
 	return session.Refuse(session.Unavailable, "the session store cannot be reached")
 }
 

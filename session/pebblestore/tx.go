@@ -140,7 +140,7 @@ func (t *tx) update(u session.Update) (current *session.Record, event session.Ev
 	if next == nil && u.Cause == "" { // an unwritten session that stays unwritten
 		return nil, event, false, nil
 	}
-	steps := []session.Step{{Handle: u.Handle, Before: staged.next, After: next, Cause: u.Cause}}
+	steps := []session.Step{{Handle: u.Handle, Before: staged.next, After: next, Cause: u.Cause, Span: u.Span}}
 	if err := t.take(steps); err != nil {
 		return nil, event, false, err
 	}

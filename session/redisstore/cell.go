@@ -145,7 +145,7 @@ func (s *Store) Update(u session.Update) {
 			if next == nil && u.Cause == "" { // an unwritten session that stays unwritten
 				return nil
 			}
-			c.take(session.Step{Handle: u.Handle, Before: current, After: next, Cause: u.Cause})
+			c.take(session.Step{Handle: u.Handle, Before: current, After: next, Cause: u.Cause, Span: u.Span})
 			return nil
 		},
 		answer: u.Done,

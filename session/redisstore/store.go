@@ -11,6 +11,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/rueidis"
+	"golang.org/x/time/rate"
 
 	"github.com/seshd/seshd/session"
 )
@@ -22,6 +23,9 @@ const (
 	retryFor = 5 * time.Second
 	// readFor is how long reading is tried again: who asks is a person in front of a page that is loading.
 	readFor = time.Second
+	// Of faults so many are logged as they come, then one each pause: a Redis that is away is so for everybody.
+	faultBurst = 100
+	faultPause = time.Second
 	// unsweptFor is how long a session that timed out waits to be told of: if all servers are down for longer, it just goes.
 	unsweptFor = 7 * 24 * time.Hour
 )
@@ -39,6 +43,7 @@ type Store struct {
 	client   rueidis.Client
 	where    string // for the log, without a password
 	log      *slog.Logger
+	faults   rate.Sometimes // of those that are logged; metrics count all
 	metrics  *metrics
 	node     nodeID
 	scripts  scripts
@@ -80,7 +85,7 @@ func Open(ctx context.Context, url string, o Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		where: Redact(url), log: o.Logger, scripts: newScripts(), replicas: o.Replicas, publish: "PUBLISH", feed: func(session.Event) {},
+		where: Redact(url), log: o.Logger, faults: rate.Sometimes{First: faultBurst, Interval: faultPause}, scripts: newScripts(), replicas: o.Replicas, publish: "PUBLISH", feed: func(session.Event) {},
 		lanes: make(map[session.ID]*lane),
 	}
 	s.metrics = newMetrics(s)
@@ -270,7 +275,7 @@ func (s *Store) fault(doing string, err error) error {
 		return refusal
 	}
 	s.metrics.faults.Inc()
-	s.log.Error("store fault", "store", s.where, "doing", doing, "error", err)
+	s.faults.Do(func() { s.log.Error("store fault", "store", s.where, "doing", doing, "error", err) })
 	return errUnreachable
 }
 
