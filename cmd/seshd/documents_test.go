@@ -89,6 +89,10 @@ var documents = map[string]document{
 		{"Under systemd/sh", nil, "it needs a machine whose first process is systemd; systemd_test.go has it check the files"},
 		{"Under anything else/sh", (*reader).isGivenASocket, ""},
 	}},
+	"docs/observe.md": {snippets: []snippet{
+		{"Metrics/yaml", (*reader).isScraped, ""},
+		{"Traces/sh", (*reader).startsAndServes, ""},
+	}},
 	"docs/compare.md": {snippets: []snippet{
 		{"The commands/sh", (*reader).namesWhatIsThere, ""},
 	}},

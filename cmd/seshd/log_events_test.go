@@ -49,14 +49,10 @@ func TestTheLogTellsRefusalsAndTabs(t *testing.T) {
 
 // Each event of the log that the page tells of is one that the code logs.
 func TestThePageTellsOfEventsThatThereAre(t *testing.T) {
-	page, err := os.ReadFile("../../docs/OBSERVE.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, table, _ := strings.Cut(string(page), "\n## Logs\n")
+	_, table, _ := strings.Cut(readFile(t, "docs/observe.md"), "\n## Logs\n")
 	table, _, _ = strings.Cut(table, "\n## ")
 	var code strings.Builder
-	err = filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
+	err := filepath.WalkDir(repoRoot(t), func(path string, d fs.DirEntry, err error) error {
 		if err != nil || filepath.Ext(path) != ".go" || strings.HasSuffix(path, "_test.go") {
 			return err
 		}

@@ -1,10 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"maps"
-	"os"
+	"net/http"
 	"regexp"
 	"slices"
 	"strings"
@@ -146,11 +145,7 @@ func dashboardQueries(t *testing.T) (queries []string) {
 			Targets                  []struct{ Expr string }
 		}
 	}
-	text, err := os.ReadFile("../../docs/deploy/grafana-dashboard.json")
-	if err == nil {
-		err = json.Unmarshal(text, &dashboard)
-	}
-	if err != nil {
+	if err := json.Unmarshal([]byte(readFile(t, "docs/deploy/grafana-dashboard.json")), &dashboard); err != nil {
 		t.Fatal(err)
 	}
 	for _, panel := range dashboard.Panels {
@@ -178,12 +173,7 @@ func alertQueries(t *testing.T) (queries []string) {
 			}
 		}
 	}
-	text, err := os.ReadFile("../../docs/deploy/alerts.yaml")
-	if err == nil {
-		decoder := yaml.NewDecoder(bytes.NewReader(text))
-		err = decoder.Decode(&rules)
-	}
-	if err != nil {
+	if err := yaml.Unmarshal([]byte(readFile(t, "docs/deploy/alerts.yaml")), &rules); err != nil {
 		t.Fatal(err)
 	}
 	for _, group := range rules.Groups {
@@ -247,10 +237,6 @@ var (
 // describesAll holds the page about metrics against those there are, both ways.
 func describesAll(t *testing.T, scraped string) {
 	t.Helper()
-	page, err := os.ReadFile("../../docs/OBSERVE.md")
-	if err != nil {
-		t.Fatal(err)
-	}
 	names := func(pattern *regexp.Regexp, text string) map[string]bool {
 		all := map[string]bool{}
 		for _, found := range pattern.FindAllStringSubmatch(text, -1) {
@@ -258,7 +244,7 @@ func describesAll(t *testing.T, scraped string) {
 		}
 		return all
 	}
-	told, there := names(documented, string(page)), names(exposed, scraped)
+	told, there := names(documented, readFile(t, "docs/observe.md")), names(exposed, scraped)
 	for name := range told {
 		if !there[name] {
 			t.Errorf("the page has %s, and no server shows it", name)
@@ -268,5 +254,27 @@ func describesAll(t *testing.T, scraped string) {
 		if !told[name] {
 			t.Errorf("the page lacks %s", name)
 		}
+	}
+}
+
+// isScraped follows the configuration of Prometheus to the metrics.
+func (r *reader) isScraped(t *testing.T, text string) {
+	var prometheus struct {
+		Files   []string `yaml:"rule_files"`
+		Scrapes []struct {
+			Job     string                       `yaml:"job_name"`
+			Targets []struct{ Targets []string } `yaml:"static_configs"`
+		} `yaml:"scrape_configs"`
+	}
+	if err := yaml.Unmarshal([]byte(text), &prometheus); err != nil {
+		t.Fatal(err)
+	}
+	readFile(t, "docs/deploy/"+prometheus.Files[0])
+	scrape := prometheus.Scrapes[0]
+	if scrape.Job != "seshd" { // as alerts and dashboard have it
+		t.Errorf("the job is called %q", scrape.Job)
+	}
+	if metrics := get(t, http.DefaultClient, "http://"+scrape.Targets[0].Targets[0]+"/metrics"); !strings.Contains(metrics, "seshd_build_info{") {
+		t.Errorf("got %s", metrics)
 	}
 }

@@ -47,6 +47,8 @@ func TestAMutationIsOneSpan(t *testing.T) {
 	v.do(t, "GET", "/session", "").want(200)
 
 	p.signal(t, syscall.SIGTERM)
+	x.goes(t, 1012, "restarting")
+	x.conn.Close()
 	if code := p.exit(t); code != 0 {
 		t.Fatalf("exit %d", code)
 	}
