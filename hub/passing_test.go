@@ -103,13 +103,16 @@ func TestATabThatIsGoneHoldsNoSpan(t *testing.T) {
 	x.tabs(0, 1, 0)
 }
 
-// A tab that comes while a change is on its way has it in its first frame, and is none of those that the span waits for.
-func TestATabThatComesLaterIsNotWaitedFor(t *testing.T) {
+// A tab whose first frame has the change is none of those that the span waits for, be it in before the change or after.
+func TestATabThatComesIsNotWaitedFor(t *testing.T) {
 	x := startTraced(t)
+	early := join(t, x.h, x.handle, nil)
 	set(t, x.m, x.handle, "a", "2")
 	late := join(t, x.h, x.handle, nil)
-	if spans := x.next(late); len(spans) > 0 {
-		t.Errorf("it was given %d spans", len(spans))
+	for _, r := range []*reader{early, late} {
+		if spans := x.next(r); len(spans) > 0 {
+			t.Errorf("it was given %d spans", len(spans))
+		}
 	}
 	late.tab.Leave()
 	hand(x.next(x.a), true)

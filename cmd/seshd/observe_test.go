@@ -129,10 +129,13 @@ func causeTraffic(t *testing.T, p *process, b *backend) figures {
 	}
 }
 
-func TestMetricsCountWhatTimesOut(t *testing.T) {
+func TestMetricsCountWhoGoes(t *testing.T) {
+	const connections = `seshd_connections{protocol="http"}`
 	p := start(t, t.TempDir(), "--idle-timeout=300ms")
-	visitor(t, p, `{"set":{"a":1}}`)
-	reaches(t, p, figures{`seshd_session_events_total{event="expired"}`: 1})
+	v := visitor(t, p, `{"set":{"a":1}}`)
+	reaches(t, p, figures{connections: 1})
+	v.http.CloseIdleConnections()
+	reaches(t, p, figures{connections: 0, `seshd_session_events_total{event="expired"}`: 1})
 }
 
 // dashboardQueries are what the panels of the dashboard ask for.
