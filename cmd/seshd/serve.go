@@ -109,6 +109,7 @@ func serveOn(ctx context.Context, c config, log *slog.Logger, ready func(public,
 		return err
 	}
 	defer stopTracing()
+
 	store, err := openStore(ctx, c, log)
 	if err != nil {
 		return err
