@@ -213,6 +213,29 @@ test("two silent sockets, and a server that answers: the event stream takes thei
   assert.equal(http.next("/session"), undefined);
 });
 
+test("a server that restarts lets no socket through, which says nothing about the network", async () => {
+  const { net, http, session, wait } = blocked();
+  await session();
+  for (let i = 0; i < 2; i++) {
+    net.socket.hangUp(1006);
+    await wait();
+  }
+  const stream = (await http.comes("/session/events")).stream();
+  stream.event({ type: "change", from: 3, version: 3, set: {}, delete: [] }, `${ID}:3`);
+  await idle();
+  stream.event({ type: "bye", code: "restarting", message: "this server restarts" });
+  await idle();
+  mock.timers.tick(20_000);
+  await idle();
+  for (const sockets of [3, 4]) {
+    assert.equal(net.sockets.length, sockets);
+    net.socket.hangUp(1006);
+    await wait(); // for what is answered on a connection that was there before
+  }
+  assert.equal(http.next("/session/events"), undefined);
+  assert.equal(net.sockets.length, 5);
+});
+
 test("a server that is down is no blocked WebSocket", async () => {
   const { net, http, session, wait } = blocked();
   await session();

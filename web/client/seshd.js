@@ -54,7 +54,7 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
   let status, tabs = 0, snapshot = {}, socket, timer, bye;
   let attempt = 0;
   let turn = 0; // outdates older attempts
-  let ask = 1; // for the session first; counts sockets that said nothing
+  let ask = 1; // for the session first; silent sockets, without restarts
   let updates = Promise.resolve();
   let isReady, notReady;
   const ready = new Promise((...fns) => ([isReady, notReady] = fns));
@@ -119,7 +119,7 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
   };
 
   const pump = () => {
-    // A closing socket only grumbles.
+    // A closing socket grumbles.
     while (status == "live" && !(socket.readyState > 1) && sent < pending.length && sent < MAX_IN_FLIGHT) {
       const p = pending[sent++];
       p.id ??= ++lastId;
@@ -181,6 +181,7 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
       answer({ id: p?.id, code: "too_large" });
     }
     if (code == 4002 || code == 4003 || (socket && status != "live")) ask++;
+    if (code == 1012) ask = 0;
     drop();
     if (code >= 4400 && code < 4500) return stop(bye?.code, bye?.message);
     // A new cookie is on its way and soon here.
@@ -234,7 +235,7 @@ export const open = ({ url = "/", WebSocket = globalThis.WebSocket, fetch = glob
     } else if (globalThis.document?.hidden) return; // going, perhaps
     else if (status == "offline") connect();
     else if (status == "live") {
-      // Some sockets only look open.
+      // Some only look open.
       clearTimeout(timer);
       timer = setTimeout(lost, 2e3);
       socket.send('{"ping":true}');
