@@ -146,17 +146,6 @@ func (m *Manager) sweep(ctx context.Context) {
 // Feed sets the function that hears of every commit, as Store.Feed has it.
 func (m *Manager) Feed(feed func(Event)) { m.feed.Store(&feed) }
 
-// Observer hears of what a Manager does. None of its functions may block.
-type Observer struct {
-	// Answered hears of every mutation that was answered, and how long that took.
-	Answered func(s Submission, result Result, err error, took time.Duration)
-	// Lived hears of what became of sessions, in the words of the story.
-	Lived func(cause Cause, times int)
-}
-
-// Observe sets the observer, for metrics.
-func (m *Manager) Observe(o Observer) { m.observe.Store(&o) }
-
 // Ready says whether sessions can be read and written now.
 func (m *Manager) Ready(ctx context.Context) error { return m.store.Ready(ctx) }
 
@@ -325,54 +314,4 @@ func (m *Manager) update(u Update) error {
 		m.lived(step)
 	}
 	return err
-}
-
-// lived tells the observer of what a step that was committed did to sessions.
-func (m *Manager) lived(step Step) {
-	o := m.observe.Load()
-	if o == nil {
-		return
-	}
-	for _, life := range step.Lives(time.Now()) {
-		o.Lived(life.Cause, 1)
-	}
-}
-
-// MintTicket stores a ticket for one connection to the handle's session and returns its text. It counts as a mutation,
-// and as a session that begins where nothing was written yet.
-func (m *Manager) MintTicket(ctx context.Context, h Handle) (string, error) {
-	r, err := m.Load(ctx, h)
-	if err != nil {
-		return "", err
-	}
-	pays := m.limits.fare(h)
-	if err := pays.mutate(time.Now()); err != nil {
-		return "", err
-	}
-	if r == nil {
-		if err := pays.begin(time.Now()); err != nil {
-			return "", err
-		}
-	}
-	ticket := newTicket()
-	err = m.store.PutTicket(ctx, ticketKey(ticket), Ticket{Handle: h, Expires: time.Now().Add(TicketLifetime)})
-	return ticket, err
-}
-
-// RedeemTicket uses a ticket up. It is refused where it is unknown, used or expired, or where its token is no longer good.
-func (m *Manager) RedeemTicket(ctx context.Context, ticket string) (Handle, error) {
-	t, found, err := m.store.TakeTicket(ctx, ticketKey(ticket))
-	if err != nil {
-		return Handle{}, err
-	}
-	if !found || !time.Now().Before(t.Expires) {
-		return Handle{}, Refuse(BadTicket, "the ticket is unknown, used or expired: a ticket is good once, for %v", TicketLifetime)
-	}
-	if _, err := m.Load(ctx, t.Handle); err != nil {
-		if code := CodeOf(err); code == NoSuchSession || code == StaleCookie {
-			return Handle{}, Refuse(BadTicket, "the session of this ticket was ended")
-		}
-		return Handle{}, err
-	}
-	return t.Handle, nil
 }

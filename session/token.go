@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/base64"
 	"encoding/hex"
 	"log/slog"
 	"time"
@@ -132,24 +131,3 @@ func (h Handle) named() error {
 func (h Handle) device() Device {
 	return Device{ID: h.Device, Key: h.Key, Issued: h.Issued, Ends: h.Ends, Agent: h.Agent}
 }
-
-// TicketLifetime is how long a ticket waits to be used: time to copy a line from a page into a terminal.
-const TicketLifetime = 30 * time.Second
-
-// TicketKey is the hash under which a store knows a ticket.
-type TicketKey [32]byte
-
-// Ticket admits one connection to the session of the handle that minted it.
-type Ticket struct {
-	Handle  Handle
-	Expires time.Time
-}
-
-// newTicket draws the text of a ticket, 256 random bits.
-func newTicket() string {
-	var secret [32]byte
-	rand.Read(secret[:])
-	return base64.RawURLEncoding.EncodeToString(secret[:])
-}
-
-func ticketKey(ticket string) TicketKey { return sha256.Sum256([]byte(ticket)) }
