@@ -23,6 +23,7 @@ func (s *Store) Enter(ctx context.Context, id session.ID, limit int) (bool, erro
 	if s.isClosed() {
 		return false, errClosed
 	}
+	before := s.tidings(id)
 	counts, err := s.add(ctx, id, 1, limit)
 	if err != nil {
 		return false, s.fault("enter", err)
@@ -31,6 +32,9 @@ func (s *Store) Enter(ctx context.Context, id session.ID, limit int) (bool, erro
 		return false, nil
 	}
 	s.learn(id, counts)
+	if s.tidings(id) != before { // what came meanwhile may be newer than the answer, or older
+		s.behind(func(ctx context.Context) { s.recount(ctx, []session.ID{id}) })
+	}
 	return true, nil
 }
 
@@ -177,12 +181,26 @@ func (s *Store) learn(id session.ID, counts map[nodeID]int) {
 	s.change(id, func(w *watched) { w.elsewhere = maps.Clone(counts) })
 }
 
+// tidings is how often others have told of their tabs.
+func (s *Store) tidings(id session.ID) uint64 {
+	shard := s.shard(id)
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	if w := shard.watched[id]; w != nil {
+		return w.tidings
+	}
+	return 0
+}
+
 func (s *Store) hearTabs(id session.ID, from nodeID, count string) {
 	n, err := strconv.Atoi(count)
 	if err != nil || from == s.node {
 		return
 	}
-	s.change(id, func(w *watched) { w.elsewhere[from] = n })
+	s.change(id, func(w *watched) {
+		w.elsewhere[from] = n
+		w.tidings++
+	})
 	if !slices.Contains(s.nodes.list(), from) { // it has begun since the last beat: this one finds it, and counts
 		s.behind(func(ctx context.Context) { _ = s.beat(ctx) })
 	}

@@ -33,6 +33,7 @@ type watched struct {
 	lost     []tag           // own commits whose answers were lost: these are heard as if they were another server's
 
 	elsewhere map[nodeID]int
+	tidings   uint64 // how often that was told
 	reported  int
 }
 
