@@ -122,7 +122,7 @@ func (p *page) comesTo(t *testing.T, expression string) {
 	ctx, cancel := context.WithTimeout(p.ctx, patience)
 	defer cancel()
 	wait := `new Promise((yes) => {
-		const text = (selector) => document.querySelector(selector)?.textContent;
+		const text = (selector) => document.querySelector(selector)?.textContent ?? "";
 		const check = () => {
 			if (!(` + expression + `)) return;
 			watch.disconnect();

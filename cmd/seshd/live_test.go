@@ -41,14 +41,14 @@ func openLiveView(t *testing.T, settings ...string) *liveView {
 	return v
 }
 
-// post writes over HTTP, from outside of the page.
-func (v *liveView) post(t *testing.T, mutation string) (version uint64) {
+// post writes over HTTP, from outside of the page, and waits until the page has it: two changes at once may come as one.
+func (v *liveView) post(t *testing.T, mutation string) {
 	t.Helper()
 	s, err := v.visitor.post(mutation, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s.Version
+	v.comesTo(t, fmt.Sprintf(`text("#version") === "%d"`, s.Version))
 }
 
 // presses sends keys as a keyboard does: a page that consumes a key gets no character from it, so both are one event.

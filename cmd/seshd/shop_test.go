@@ -17,7 +17,7 @@ func addTo(fruit string) string { return fmt.Sprintf(`#stand [data-fruit=%s] but
 
 // inCart is that a page of the shop shows so many of a fruit; of 0, that there is no line for it.
 func inCart(fruit string, n int) string {
-	return fmt.Sprintf(`(text("#lines [data-fruit=%s]:not([hidden]) b") ?? "0") === "%d"`, fruit, n)
+	return fmt.Sprintf(`(text("#lines [data-fruit=%s]:not([hidden]) b") || "0") === "%d"`, fruit, n)
 }
 
 // clicks clicks on a button of the page again and again, with other things of the page coming in between.
