@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/seshd/seshd/session"
@@ -18,12 +19,18 @@ const (
 	maxLooks = 10
 )
 
+// tabCounts is how many tabs of a session each server had after a change, which Redis numbers. Answers and messages cross on the way here:
+// of two, the one with the higher number holds.
+type tabCounts struct {
+	number uint64
+	by     map[nodeID]int
+}
+
 // Enter counts one more tab.
 func (s *Store) Enter(ctx context.Context, id session.ID, limit int) (bool, error) {
 	if s.isClosed() {
 		return false, errClosed
 	}
-	before := s.tidings(id)
 	counts, err := s.add(ctx, id, 1, limit)
 	if err != nil {
 		return false, s.fault("enter", err)
@@ -32,9 +39,6 @@ func (s *Store) Enter(ctx context.Context, id session.ID, limit int) (bool, erro
 		return false, nil
 	}
 	s.learn(id, counts)
-	if s.tidings(id) != before { // what came meanwhile may be newer than the answer, or older
-		s.behind(func(ctx context.Context) { s.recount(ctx, []session.ID{id}) })
-	}
 	return true, nil
 }
 
@@ -47,7 +51,7 @@ func (s *Store) Leave(id session.ID) {
 
 // add counts tabs of this server in or out; nil: it is refused. Where the answer is lost nobody knows whether they were counted: the
 // next beat that arrives sets the count.
-func (s *Store) add(ctx context.Context, id session.ID, more, limit int) (map[nodeID]int, error) {
+func (s *Store) add(ctx context.Context, id session.ID, more, limit int) (*tabCounts, error) {
 	shard := s.shard(id)
 	shard.counting.RLock()
 	defer shard.counting.RUnlock()
@@ -79,7 +83,7 @@ func (s *Store) recount(ctx context.Context, ids []session.ID) {
 	}
 }
 
-func (s *Store) setCount(ctx context.Context, id session.ID) (map[nodeID]int, error) {
+func (s *Store) setCount(ctx context.Context, id session.ID) (*tabCounts, error) {
 	shard := s.shard(id)
 	shard.counting.Lock()
 	defer shard.counting.Unlock()
@@ -115,7 +119,7 @@ const (
 
 // count changes this server's count, and returns all; nil: it is refused. Servers that this one does not know have begun since its last
 // beat, or are dead: it looks.
-func (s *Store) count(ctx context.Context, id session.ID, add, set string, limit int) (map[nodeID]int, error) {
+func (s *Store) count(ctx context.Context, id session.ID, add, set string, limit int) (*tabCounts, error) {
 	dead := []nodeID{}
 	for range maxLooks {
 		args := []string{
@@ -138,11 +142,11 @@ func (s *Store) count(ctx context.Context, id session.ID, add, set string, limit
 		if err != nil {
 			return nil, err
 		}
-		fields, err := answer[1].AsStrSlice()
+		text, err := answer[1].ToString()
 		if err != nil {
 			return nil, err
 		}
-		counts, err := decodeCounts(fields)
+		counts, err := decodeCounts(text)
 		switch {
 		case err != nil:
 			return nil, err
@@ -155,7 +159,7 @@ func (s *Store) count(ctx context.Context, id session.ID, add, set string, limit
 			return nil, err
 		}
 		living = s.nodes.list() // whoever counted tabs before this was on the list, or is off it for good
-		for n := range counts {
+		for n := range counts.by {
 			if !slices.Contains(living, n) {
 				dead = append(dead, n)
 			}
@@ -164,45 +168,50 @@ func (s *Store) count(ctx context.Context, id session.ID, add, set string, limit
 	return nil, errBusy
 }
 
-func decodeCounts(fields []string) (map[nodeID]int, error) {
-	counts := make(map[nodeID]int, len(fields)/2)
-	for pair := range slices.Chunk(fields, 2) {
-		n, err := strconv.Atoi(pair[len(pair)-1])
-		if err != nil || len(pair[0]) != len(nodeID{}) {
+// decodeCounts reads what the script says: a number, then each server and its tabs, each behind by a space.
+func decodeCounts(text string) (*tabCounts, error) {
+	number, rest, _ := strings.Cut(text, " ")
+	counts := &tabCounts{by: map[nodeID]int{}}
+	var err error
+	if counts.number, err = strconv.ParseUint(number, 10, 64); err != nil {
+		return nil, errDamaged
+	}
+	for rest != "" {
+		var n nodeID
+		if len(rest) < len(n) {
 			return nil, errDamaged
 		}
-		counts[nodeID([]byte(pair[0]))] = n
+		copy(n[:], rest)
+		number, rest, _ = strings.Cut(rest[len(n):], " ")
+		if counts.by[n], err = strconv.Atoi(number); err != nil {
+			return nil, errDamaged
+		}
 	}
 	return counts, nil
 }
 
-// learn notes what all counts are.
-func (s *Store) learn(id session.ID, counts map[nodeID]int) {
-	s.change(id, func(w *watched) { w.elsewhere = maps.Clone(counts) })
+// learn notes what all counts are, unless it is older than what is known.
+func (s *Store) learn(id session.ID, counts *tabCounts) {
+	s.change(id, func(w *watched) {
+		if counts.number > w.counts.number {
+			w.counts = *counts
+		}
+	})
 }
 
-// tidings is how often others have told of their tabs.
-func (s *Store) tidings(id session.ID) uint64 {
-	shard := s.shard(id)
-	shard.mu.Lock()
-	defer shard.mu.Unlock()
-	if w := shard.watched[id]; w != nil {
-		return w.tidings
-	}
-	return 0
-}
-
-func (s *Store) hearTabs(id session.ID, from nodeID, count string) {
-	n, err := strconv.Atoi(count)
-	if err != nil || from == s.node {
+func (s *Store) hearTabs(id session.ID, text string) {
+	counts, err := decodeCounts(text)
+	if err != nil {
+		s.log.Error("a message that cannot be read", "session", id.String(), "error", err)
 		return
 	}
-	s.change(id, func(w *watched) {
-		w.elsewhere[from] = n
-		w.tidings++
-	})
-	if !slices.Contains(s.nodes.list(), from) { // it has begun since the last beat: this one finds it, and counts
-		s.behind(func(ctx context.Context) { _ = s.beat(ctx) })
+	s.learn(id, counts)
+	living := s.nodes.list()
+	for n := range counts.by {
+		if !slices.Contains(living, n) { // it has begun since the last beat: this one finds it, and counts
+			s.behind(func(ctx context.Context) { _ = s.beat(ctx) })
+			return
+		}
 	}
 }
 
@@ -220,7 +229,7 @@ func (s *Store) change(id session.ID, change func(*watched)) {
 	}
 	change(w)
 	sum := 0
-	for n, count := range w.elsewhere {
+	for n, count := range w.counts.by {
 		if n != s.node && slices.Contains(living, n) {
 			sum += count
 		}

@@ -1,6 +1,8 @@
 package redisstore
 
 import (
+	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"sync"
@@ -13,11 +15,12 @@ import (
 // counted is what Redis has for the servers that have tabs of a session.
 func (s *server) counted(id session.ID) []string {
 	s.t.Helper()
-	counts, err := s.do(s.t.Context(), s.client.B().Hvals().Key(tabsKey(id)).Build()).AsStrSlice()
+	fields, err := s.do(s.t.Context(), s.client.B().Hgetall().Key(tabsKey(id)).Build()).AsStrMap()
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return counts
+	delete(fields, "n")
+	return slices.Collect(maps.Values(fields))
 }
 
 func (s *server) mustEnter(id session.ID) {
@@ -72,4 +75,42 @@ func TestCountsAreSetWhileTabsComeAndGo(t *testing.T) {
 		want := []string{strconv.Itoa(round * at * each / 2)}
 		eventually(t, "all that stay are counted, and no others", func() bool { return slices.Equal(s.counted(id), want) })
 	}
+}
+
+// TestCountsCross on the way here: what is older than what is known changes nothing, whichever way it comes.
+func TestCountsCross(t *testing.T) {
+	redis := redistest.Start(t)
+	a, b := serverOn(t, redis), serverOn(t, redis)
+	id := session.ID{1}
+	a.mustWatch(id)
+	elsewhere := func() int {
+		shard := a.shard(id)
+		shard.mu.Lock()
+		defer shard.mu.Unlock()
+		return shard.watched[id].reported
+	}
+	answer, err := a.Store.add(t.Context(), id, 1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.mustEnter(id)
+	b.mustEnter(id)
+	until(t, a.tabs, func(n int) bool { return n == 2 })
+	a.learn(id, answer)
+	if n := elsewhere(); n != 2 {
+		t.Errorf("after an older answer %d tabs are elsewhere", n)
+	}
+	a.hearTabs(id, fmt.Sprintf("%d %s1 %s1 ", answer.number+1, a.node[:], b.node[:]))
+	if n := elsewhere(); n != 2 {
+		t.Errorf("after an older message %d tabs are elsewhere", n)
+	}
+
+	// Numbers rise also over a time without a tab, after which Redis knows nothing any more.
+	for _, s := range []*server{a, b, b} {
+		s.Leave(id)
+	}
+	until(t, a.tabs, func(n int) bool { return n == 0 })
+	eventually(t, "Redis has no count", func() bool { return len(b.counted(id)) == 0 })
+	b.mustEnter(id)
+	until(t, a.tabs, func(n int) bool { return n == 1 })
 }

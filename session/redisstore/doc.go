@@ -23,7 +23,7 @@
 // The keys, all under seshd: (what is in braces decides the slot of a cluster):
 //
 //	seshd:{<id>}              string  a session: its record, and what its commits ask for elsewhere (outbox.go)
-//	seshd:{<id>}:tabs         hash    how many tabs each server has
+//	seshd:{<id>}:tabs         hash    how many tabs each server has, and the number of the last change of that
 //	seshd:token:<key>         string  a token record, until the token's end
 //	seshd:ticket:<key>        string  a ticket, until it expires
 //	seshd:user:<user>         zset    the sessions of a user, by the time they became that

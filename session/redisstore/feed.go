@@ -32,9 +32,8 @@ type watched struct {
 	latest   *session.Record // of that
 	lost     []tag           // own commits whose answers were lost: these are heard as if they were another server's
 
-	elsewhere map[nodeID]int
-	tidings   uint64 // how often that was told
-	reported  int
+	counts   tabCounts // the newest
+	reported int       // the tabs elsewhere that the Listener was told of
 }
 
 // point is where a value is in the course of its session. Where Redis goes back in time, so do revisions, in another lineage.
@@ -195,7 +194,7 @@ func (s *Store) missedAll(anew bool) {
 		shard := &s.shards[i]
 		shard.mu.Lock()
 		for _, w := range shard.watched {
-			w.heard = 0
+			w.heard, w.counts.number = 0, 0
 		}
 		shard.mu.Unlock()
 	}

@@ -2,6 +2,8 @@ package redisstore
 
 import (
 	"bytes"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -50,6 +52,26 @@ func FuzzDecodeEnvelope(f *testing.F) {
 		}
 		if again.body+len(again.outbox) != len(e.encode()) {
 			t.Errorf("the outbox begins at %d", again.body)
+		}
+	})
+}
+
+// Counts are read as they were written, or refused.
+func FuzzDecodeCounts(f *testing.F) {
+	f.Add("0 ")
+	f.Add(fmt.Sprintf("1784800000000000 %s2 %s1 ", strings.Repeat("a", len(nodeID{})), strings.Repeat(" ", len(nodeID{}))))
+	f.Add("1 short1 ")
+	f.Fuzz(func(t *testing.T, text string) {
+		counts, err := decodeCounts(text)
+		if err != nil {
+			return
+		}
+		written := fmt.Sprintf("%d ", counts.number)
+		for n, count := range counts.by {
+			written += fmt.Sprintf("%s%d ", n[:], count)
+		}
+		if again, err := decodeCounts(written); err != nil || !cmp.Equal(counts, again, cmp.AllowUnexported(tabCounts{})) {
+			t.Errorf("%+v became %+v, %v", counts, again, err)
 		}
 	})
 }

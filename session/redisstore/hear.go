@@ -157,6 +157,7 @@ func (s *Store) resume(ctx context.Context) {
 func (s *Store) resumeChannel(ctx context.Context, channel string) {
 	if id, ok := sessionOf(channel); ok {
 		s.missed([]session.ID{id}, false)
+		s.change(id, func(w *watched) { w.counts.number = 0 }) // another Redis may number them anew
 		s.recount(ctx, []session.ID{id})
 	}
 	if channel == storyKey {
@@ -203,7 +204,7 @@ func (s *Store) hearMessage(channel, message string) {
 			s.hearCommit(id, from, c)
 		}
 	case newsTabs:
-		s.hearTabs(id, from, string(d.rest))
+		s.hearTabs(id, string(d.rest))
 	case newsAsk:
 		s.describe(id, from, d.rest)
 	}

@@ -13,7 +13,7 @@ const maxTold = 128 << 10
 // The first byte of a message says what it is. Numbers are fixed or varints, as in the values.
 const (
 	newsCommit = 'c' // node, revision, events, the value
-	newsTabs   = 't' // node, its tabs in decimal
+	newsTabs   = 't' // node, the tabs of all: see lua/tabs.lua
 	newsAsk    = 'a' // node, question
 	newsAnswer = 'r' // node, question, description
 	newsStory  = 's'

@@ -15,7 +15,7 @@ func (s *Store) Watch(ctx context.Context, id session.ID) error {
 	shard.mu.Lock()
 	w := shard.watched[id]
 	if w == nil {
-		w = &watched{elsewhere: make(map[nodeID]int)}
+		w = &watched{}
 		shard.watched[id] = w
 	}
 	w.watchers++
