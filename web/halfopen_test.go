@@ -15,7 +15,7 @@ import (
 )
 
 // brief stands for the deadlines of a server in tests: long enough for an honest request on a busy machine.
-const brief = 400 * time.Millisecond
+const brief = time.Second
 
 // serveBriefly serves an app as Serve does, with all its deadlines shortened.
 func serveBriefly(t *testing.T, app *App, config *tls.Config) (addr string) {

@@ -63,13 +63,14 @@ func (a *App) Serve(ctx context.Context, public, internal net.Listener) error {
 	case err = <-failed:
 	}
 	// Before a tab is sent away, so that it does not come back here. Who is not accepted by now waits for another, where a parent has the socket too.
-	listeners[0].Close()
+	closeListener(listeners[0])
 	a.finish(func(ctx context.Context) error {
 		serving[0].Wait() // and with that, for all who are accepted
 		waiting.end(a.lastCall)
 		return outer.Shutdown(ctx)
 	})
 	for i, s := range servers {
+		closeListener(listeners[i])
 		err = errors.Join(err, s.Close())
 		serving[i].Wait()
 	}

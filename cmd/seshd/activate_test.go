@@ -29,6 +29,22 @@ func TestAServerTakesTheSocketsThatItIsGiven(t *testing.T) {
 	}
 }
 
+// TestASocketThatBecomesBlockingHoldsUpNoStop: whoever shares it may make it so, as systemd and Go do when they start another process with it.
+func TestASocketThatBecomesBlockingHoldsUpNoStop(t *testing.T) {
+	par := newParent(t, publicSocket)
+	cmd := command(t, t.TempDir())
+	par.adopts(cmd)
+	p := launch(t, cmd)
+	if err := syscall.SetNonblock(int(par.files[0].Fd()), false); err != nil {
+		t.Fatal(err)
+	}
+	get(t, http.DefaultClient, "http://"+p.addr+"/session") // behind this one it waits in the kernel
+	p.signal(t, syscall.SIGTERM)
+	if code := p.exit(t); code != 0 {
+		t.Errorf("exit %d", code)
+	}
+}
+
 func TestSocketsForAnotherProcessAreLeftAlone(t *testing.T) {
 	par := newParent(t, "public")
 	cmd := command(t, t.TempDir())

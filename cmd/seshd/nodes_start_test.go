@@ -48,6 +48,7 @@ func (n *node) start(t *testing.T) {
 
 // ends waits until the server has ended, and returns its exit code.
 func (n *node) ends() int {
+	defer n.stuck().Stop()
 	<-n.log.ended
 	n.cmd.Wait()
 	return n.cmd.ProcessState.ExitCode()

@@ -127,10 +127,16 @@ func (p *process) signal(t *testing.T, s os.Signal) {
 // exit waits for the end and returns the exit code.
 func (p *process) exit(t *testing.T) int {
 	t.Helper()
+	defer p.stuck().Stop()
 	for range p.lines { // read to the end before Wait closes the pipe
 	}
 	p.cmd.Wait()
 	return p.cmd.ProcessState.ExitCode()
+}
+
+// stuck ends a server that should have ended long ago, with a code that no test expects.
+func (p *process) stuck() *time.Timer {
+	return time.AfterFunc(patience, func() { p.cmd.Process.Signal(syscall.SIGQUIT) })
 }
 
 func get(t *testing.T, client *http.Client, url string) string {

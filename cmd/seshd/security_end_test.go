@@ -71,7 +71,7 @@ func (b *backend) revoke(id, device string) {
 }
 
 func TestSecurity08ATimeoutClosesTheTabs(t *testing.T) {
-	p, b := startWithAPI(t, t.TempDir(), "--idle-timeout=500ms", "--open-tab-keeps-alive=false")
+	p, b := startWithAPI(t, t.TempDir(), "--idle-timeout=2s", "--open-tab-keeps-alive=false")
 	v := visitor(t, p, `{"set":{"a":1}}`)
 	id, old := b.resolve(v).ID, v.twin(t)
 	one, two := openTab(t, v), openTab(t, v)

@@ -44,7 +44,7 @@ func TestSecurity22TheLogTellsLivesAndReasons(t *testing.T) {
 	gone.do(t, "DELETE", "/session", "").want(204)
 	log.has(t, "session destroyed", "session", id)
 
-	p, b = startWithAPI(t, t.TempDir(), "--idle-timeout=300ms")
+	p, b = startWithAPI(t, t.TempDir(), "--idle-timeout=2s")
 	log = p.journal()
 	id = b.resolve(visitor(t, p, `{"set":{"a":1}}`)).ID
 	log.has(t, "session expired", "session", id)

@@ -71,7 +71,7 @@ func TestSecurity07ASlowRequestDoesNotOutliveItsToken(t *testing.T) {
 
 // A request that begins before its session times out, and ends after it.
 func TestSecurity07ASlowRequestDoesNotOutliveTheTimeout(t *testing.T) {
-	p, b := startWithAPI(t, t.TempDir(), "--idle-timeout=500ms")
+	p, b := startWithAPI(t, t.TempDir(), "--idle-timeout=2s")
 	v := visitor(t, p, `{"set":{"a":1}}`)
 	id := b.resolve(v).ID
 	request := v.begin(t, "POST", "/session", `{"set":{"late":1}}`)

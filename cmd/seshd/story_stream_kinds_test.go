@@ -55,7 +55,7 @@ func TestTheStoryOfAllSessions(t *testing.T) {
 }
 
 func TestTheStoryTellsTimeouts(t *testing.T) {
-	p, b := startWithAPI(t, t.TempDir(), "--idle-timeout=400ms")
+	p, b := startWithAPI(t, t.TempDir(), "--idle-timeout=2s")
 	s := b.story(t, "")
 	v := visitor(t, p, `{"set":{"a":1}}`)
 	id := b.resolve(v).ID
