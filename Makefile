@@ -27,14 +27,14 @@ TIME ?= 1m
 fuzz:
 	sh .ci/fuzz $(TIME)
 
-# seshd beside bare gorilla, Centrifuge and a bare log, on this machine, which should do nothing else for the hour that it
-# takes: writes docs/BENCH.md and docs/bench.svg. make bench BENCH='--runs 1 --for 5s' takes a part of that.
+# seshd beside bare gorilla, Centrifuge and a bare log, on this machine, which should do nothing else for the half hour that it
+# takes: writes docs/BENCH.md and docs/bench.svg. make bench BENCH='--runs 1' takes a part of that.
 bench:
 	go run ./cmd/seshd/bench/compare $(BENCH)
 
-# One to three seshd on one Redis beside seshd alone, in four minutes: writes docs/BENCH-NODES.md. Needs redis-server.
+# One to three seshd on one Redis beside seshd alone, in twenty minutes: writes docs/BENCH-NODES.md. Needs redis-server.
 bench-nodes:
-	go run ./cmd/seshd/bench/compare --nodes --runs 1 --for 4s $(BENCH)
+	go run ./cmd/seshd/bench/compare --nodes $(BENCH)
 
 # Half an hour of visitors, faults and restarts, while memory, goroutines, files and disk must stay flat: writes docs/SOAK.md and
 # docs/soak.svg. make soak SOAK='--for 3m' is shorter.

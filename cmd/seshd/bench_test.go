@@ -101,11 +101,11 @@ func TestBenchMeasuresMemory(t *testing.T) {
 
 func TestBenchRestart(t *testing.T) {
 	p := &process{addr: "unused", internal: "unused"}
-	f, failed := runBenchOn(t, p, "restart", "--sessions", "1000")
+	f, failed := runBenchOn(t, p, "restart", "--sessions", "1000", "--tabs", "10")
 	if failed != "" {
 		t.Fatal(failed)
 	}
-	if f["first_answer_ms"] <= 0 || f["first_answer_after_fill_ms"] <= 0 {
+	if f["first_answer_ms"] <= 0 || f["first_answer_after_fill_ms"] <= 0 || f["rss_open_bytes"] < f["rss_stored_bytes"]/2 || f["rss_stored_bytes"] <= 0 {
 		t.Errorf("%v", f)
 	}
 }

@@ -94,8 +94,8 @@ func Scenarios() []Scenario {
 		},
 		{
 			Name: "restart", Short: "SIGKILL and a new start on many stored sessions, in a process and a directory of its own",
-			Defaults: Options{Sessions: 1_000_000},
-			Flags:    []string{FlagSessions}, run: restart,
+			Defaults: Options{Sessions: 1_000_000, Tabs: 10_000},
+			Flags:    []string{FlagSessions, FlagTabs}, run: restart,
 		},
 	}
 }

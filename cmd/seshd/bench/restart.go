@@ -26,10 +26,11 @@ const (
 )
 
 // restart stores sessions in a directory of its own, kills whoever did it, and starts a server there: first on the log that the
-// filling left unflushed, then again and again after SIGKILL under a server that has just acknowledged some writes.
+// filling left unflushed, then again and again after SIGKILL under a server that has just acknowledged some writes. On the last one it
+// opens tabs, each of a session more, and writes to each once: that is the memory of a server with much stored and some of it in use.
 func restart(ctx context.Context, r Run) (_ *Report, err error) {
-	if r.Sessions < 1 || r.Program == "" {
-		return nil, errors.New("want at least one session, and a seshd to start")
+	if r.Sessions < 1 || r.Tabs < 1 || r.Program == "" {
+		return nil, errors.New("want at least one session and one tab, and a seshd to start")
 	}
 	dir, err := os.MkdirTemp("", "seshd-bench-")
 	if err != nil {
@@ -61,11 +62,37 @@ func restart(ctx context.Context, r Run) (_ *Report, err error) {
 		}
 		all = append(all, took)
 	}
-	server.kill()
+	defer server.kill()
 	slices.Sort(all)
 	report.addTime("first_answer_ms", "to the first answer, killed after some writes", all[len(all)/2])
 	report.addTime("first_answer_worst_ms", "the slowest of these", all[len(all)-1])
-	return report, nil
+	return report, server.openTabs(ctx, r, report)
+}
+
+// openTabs opens tabs that write once, and tells the memory of the server before and after.
+func (s *server) openTabs(ctx context.Context, r Run, report *Report) error {
+	fmt.Fprintf(r.Progress, "opening %d tabs\n", r.Tabs)
+	r.URLs, r.Metrics, r.Writers, r.Writes = []string{s.url}, []string{s.metrics}, min(r.Tabs, openers), r.Tabs
+	to, l, m, err := r.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer l.poller.close()
+	before, err := m.settled(ctx, l)
+	if err != nil {
+		return err
+	}
+	if err := l.open(ctx, to, r.Tabs, 1); err != nil {
+		return err
+	}
+	if _, err := l.run(ctx, r.pace(l, answerWithin)); err != nil {
+		return err
+	}
+	after, err := m.settled(ctx, l)
+	report.add("tabs_open", "", "tabs opened then, each of which wrote", float64(r.Tabs))
+	report.add("rss_stored_bytes", "bytes", "server RSS before", before.rss)
+	report.add("rss_open_bytes", "bytes", "server RSS with them", after.rss)
+	return err
 }
 
 // fillAndKill lets a process of its own store the sessions.
@@ -95,8 +122,8 @@ func fillAndKill(ctx context.Context, r Run, data string) error {
 
 // server is a seshd that was started here.
 type server struct {
-	cmd *exec.Cmd
-	url string
+	cmd          *exec.Cmd
+	url, metrics string
 }
 
 // startServer starts one and returns how long its first answer took: to a cookie the session with the text wanted in it, without
@@ -106,7 +133,14 @@ func startServer(ctx context.Context, r Run, data, cookie, want string) (*server
 	if err != nil {
 		return nil, 0, err
 	}
-	s := &server{cmd: exec.CommandContext(ctx, r.Program, "serve", "--data", data, "--addr", addr, "--internal-addr="), url: "http://" + addr}
+	internal, err := freeAddress()
+	if err != nil {
+		return nil, 0, err
+	}
+	s := &server{
+		cmd: exec.CommandContext(ctx, r.Program, "serve", "--data", data, "--addr", addr, "--internal-addr", internal, "--new-sessions", "0"),
+		url: "http://" + addr, metrics: "http://" + internal + "/metrics",
+	}
 	began := time.Now()
 	if err := s.cmd.Start(); err != nil {
 		return nil, 0, err

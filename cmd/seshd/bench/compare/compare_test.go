@@ -24,7 +24,7 @@ func measured() *lab {
 			l.results.add(mIdle(tabs), floor, map[string]float64{"rss_per_tab_bytes": 5000 * noise})
 		}
 	}
-	l.addBenchmark("BenchmarkDurable/writers=16/store-2  \t 300\t 41115 mutations/s\t 0.75 p99-ms\t 97 B/op")
+	l.addBenchmark("BenchmarkDurable/writers=16/store-2  \t 300\t 41115 mutations/s\t 0.75 p99-ms\t 97 B/op", mDurable)
 	return l
 }
 

@@ -25,17 +25,23 @@ type options struct {
 	out   string
 	quick bool
 	nodes bool
+	flags []string // that were given, as the command line has them
 }
 
 func main() {
 	var o options
-	flag.IntVar(&o.runs, "runs", 3, "runs, of which the medians are told")
-	flag.IntVar(&o.grow, "grow", 3, "of these, the runs that measure how the cost grows too, which takes twice as long as the rest")
-	flag.DurationVar(&o.each, "for", 10*time.Second, "how long each load is measured")
+	flag.IntVar(&o.runs, "runs", 5, "runs, of which the medians are told")
+	flag.IntVar(&o.grow, "grow", 1, "of these, the runs that measure restarts and how the cost grows too, which takes twice as long as the rest")
+	flag.DurationVar(&o.each, "for", 3*time.Second, "how long each load is measured")
 	flag.StringVar(&o.out, "out", "", "where BENCH.md and bench.svg go (default: docs; with --quick the system's temporary directory)")
 	flag.BoolVar(&o.quick, "quick", false, "one run of everything in small, to see that it works: its figures are worth nothing")
 	flag.BoolVar(&o.nodes, "nodes", false, "measure several servers on one Redis instead, into BENCH-NODES.md")
 	flag.Parse()
+	flag.Visit(func(f *flag.Flag) {
+		if f.Name != "nodes" { // which is a target of its own
+			o.flags = append(o.flags, "--"+f.Name+"="+f.Value.String())
+		}
+	})
 	into := "docs"
 	if o.quick {
 		o.runs, o.each = 1, time.Second
@@ -75,12 +81,17 @@ func compare(ctx context.Context, o options) (err error) {
 	return errors.Join(l.write(plotName, l.plot), l.write("BENCH.md", l.report))
 }
 
-// write writes one of the files that this is for.
+// write writes one of the files that this is for. What is text is printed too.
 func (l *lab) write(name string, content func(io.Writer) error) error {
 	file, err := os.Create(filepath.Join(l.out, name))
 	if err != nil {
 		return err
 	}
+	var to io.Writer = file
+	if filepath.Ext(name) == ".md" {
+		to = io.MultiWriter(file, os.Stdout)
+	}
+	err = errors.Join(content(to), file.Close())
 	fmt.Fprintln(os.Stderr, "written:", file.Name())
-	return errors.Join(content(file), file.Close())
+	return err
 }

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // The measurements, by the names that the tables use.
@@ -20,6 +21,7 @@ const (
 	mWrites  = "writes over HTTP"
 	mRestart = "restart"
 	mFsync   = "an append and fsync"
+	mMinute  = "a minute of durable mutations"
 )
 
 func mIdle(tabs int) string { return fmt.Sprintf("%d idle tabs", tabs) }
@@ -42,9 +44,9 @@ func (l *lab) tabCounts() []int {
 // roomSizes are tabs of one session, of as many sessions as make the smallest of tabCounts.
 func (l *lab) roomSizes() []int {
 	if l.quick {
-		return []int{2, 10}
+		return []int{1, 10}
 	}
-	return []int{2, 10, 100, 1000}
+	return []int{1, 2, 10, 100, 1000}
 }
 
 // The numbers that the benchmarks of the store go through, see session/pebblestore.
@@ -52,6 +54,9 @@ var (
 	writerCounts = []int{1, 16, 128, 1000}
 	storedCounts = []int{10_000, 100_000, 1_000_000}
 )
+
+// openTabs are the tabs that are open beside very many stored sessions.
+const openTabs = 10_000
 
 func ofWriters(n int) string { return fmt.Sprintf("writers=%d", n) }
 func ofStored(n int) string  { return fmt.Sprintf("sessions=%d", n) }
@@ -90,13 +95,16 @@ func (l *lab) measure(ctx context.Context) error {
 		}
 		err := l.on(ctx, seshd, mWrites, append([]string{"writes", "--sessions", l.scaled(100_000, 200)}, each...)...)
 		if err == nil && n < l.grow { // storing that many takes as long as a third of the rest
-			err = l.run(ctx, seshd, mRestart, "restart", "--json", "--sessions", l.scaled(1_000_000, 1000))
+			err = l.run(ctx, seshd, mRestart, "restart", "--json", "--sessions", l.scaled(1_000_000, 1000), "--tabs", l.scaled(openTabs, 10))
 		}
 		if err == nil {
 			err = l.fsync(ctx)
 		}
 		if err == nil {
 			err = l.durable(ctx, n < l.grow)
+		}
+		if err == nil && n < l.grow {
+			err = l.minute(ctx)
 		}
 		if err != nil {
 			return err
@@ -148,25 +156,39 @@ func (l *lab) growing() (all []measurement) {
 
 // durable runs the benchmark of the store, which has the bare log in it.
 func (l *lab) durable(ctx context.Context, growing bool) error {
-	fmt.Fprintln(os.Stderr, "         the store and a bare log")
 	of := "Durable/" + ofWriters(128) + "$"
 	if growing {
 		of = "Durable|Stored"
 	}
-	cmd := exec.CommandContext(ctx, "go", "test", "./session/pebblestore", "-run", "^$", "-bench", of, "-benchtime", l.each.String())
+	return l.benchmark(ctx, of, l.each, mDurable)
+}
+
+// minute runs the same for as long as it takes to see a disk or a compaction stall.
+func (l *lab) minute(ctx context.Context) error {
+	long := time.Minute
+	if l.quick {
+		long = l.each
+	}
+	return l.benchmark(ctx, "Durable/"+ofWriters(128)+"$", long, func(string) string { return mMinute })
+}
+
+// benchmark runs a benchmark of the store. name says what each of its parts is called here.
+func (l *lab) benchmark(ctx context.Context, of string, long time.Duration, name func(part string) string) error {
+	fmt.Fprintln(os.Stderr, time.Now().Format(time.TimeOnly)+"  the store and a bare log, "+of)
+	cmd := exec.CommandContext(ctx, "go", "test", "./session/pebblestore", "-run", "^$", "-bench", of, "-benchtime", long.String())
 	cmd.Stderr = os.Stderr
 	out, err := cmd.Output()
 	if err != nil {
 		return fmt.Errorf("the store's benchmark: %w\n%s", err, out)
 	}
 	for lines := bufio.NewScanner(bytes.NewReader(out)); lines.Scan(); {
-		l.addBenchmark(lines.Text())
+		l.addBenchmark(lines.Text(), name)
 	}
 	return nil
 }
 
 // addBenchmark takes the figures from a line such as "BenchmarkDurable/writers=16/log-2 300 41115 mutations/s 0.75 p99-ms".
-func (l *lab) addBenchmark(line string) {
+func (l *lab) addBenchmark(line string, name func(part string) string) {
 	fields := strings.Fields(line)
 	if len(fields) < 4 {
 		return
@@ -185,5 +207,5 @@ func (l *lab) addBenchmark(line string) {
 	if strings.HasPrefix(path[2], "log") {
 		server = floor
 	}
-	l.results.add(mDurable(path[1]), server, figures)
+	l.results.add(name(path[1]), server, figures)
 }

@@ -45,14 +45,14 @@ func (l *lab) nodeRows() []row {
 // reportNodes writes docs/BENCH-NODES.md.
 func (l *lab) reportNodes(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Measured: several servers on one Redis\n\n%s, %s. Medians of %d run(s); %s a load.\n", time.Now().Format(time.DateOnly), rig.Machine(), l.runs, l.each)
+	fmt.Fprintf(&b, "# Measured: several servers on one Redis\n\n%s, %s. %s.\n", time.Now().Format(time.DateOnly), rig.Machine(), l.howOften())
 	if l.quick {
 		b.WriteString("**A trial in small, to see that it works: these figures are worth nothing.**\n")
 	}
 	b.WriteString("**Nobody pinned: the servers, Redis and the client share all cores and take time from each other**, so more servers cannot be faster here. What the\n" +
 		"figures tell is what each thing costs. Redis (appendonly yes, appendfsync always) and the embedded store alike have every write on disk before anybody hears of\n" +
 		"it. The tabs of a session are spread over all servers. " + mBoards + ", unless the line says otherwise;\n" +
-		"seshd ran with " + strings.Join(withoutLimits, " ") + ". Made by `make bench-nodes`.\n\n")
+		"seshd ran with " + strings.Join(withoutLimits, " ") + ". Made by `" + l.command("make bench-nodes") + "`.\n\n")
 	columns := []string{embedded}
 	for _, n := range nodeCounts {
 		columns = append(columns, onRedis(n))

@@ -37,17 +37,21 @@ func (l *lab) rows() []row {
 		{"p99 of the other tabs with it", mSlow, "p99_ms_with", "ms", ""},
 		{"p99 of the other tabs without it", mSlow, "p99_ms_without", "ms", ""},
 		{"durable mutations/s, 128 writers, 100,000 sessions, beside the bare log", mDurable(ofWriters(128)), "mutations/s", "/s", "at least 0.4 × the bare log"},
+		{"the longest that a mutation took in a minute of that", mMinute, "max-ms", "ms", "at most 100 ms above the longest fsync"},
+		{"the longest fsync of a file beside it, in the same minute", mMinute, "fsync-max-ms", "ms", ""},
 		{"the same over HTTP, cookies and all", mWrites, "writes_per_second_128", "/s", ""},
 		{"start with 1,000,000 sessions after SIGKILL, to the first answer", mRestart, "first_answer_ms", "ms", "2,000 ms"},
 		{"the same, killed while they were being stored", mRestart, "first_answer_after_fill_ms", "ms", ""},
+		{"RSS with 1,000,000 sessions stored, after those starts", mRestart, "rss_stored_bytes", "bytes", ""},
+		{"the same with " + readableCount(openTabs) + " tabs open beside, each of which wrote", mRestart, "rss_open_bytes", "bytes", ""},
 	}
 }
 
 // report writes docs/BENCH.md.
 func (l *lab) report(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Measured\n\n%s, %s. Medians of %d run(s) with the least and the most, in each of which the servers took turns; %s a load.\n"+
-		"Restarts, and how costs grow, in %d of them.\n", time.Now().Format(time.DateOnly), rig.Machine(), l.runs, l.each, min(l.grow, l.runs))
+	fmt.Fprintf(&b, "# Measured\n\n%s, %s. %s; in each the servers took turns. Restarts, and how costs grow, in %d of them.\n",
+		time.Now().Format(time.DateOnly), rig.Machine(), l.howOften(), min(l.grow, l.runs))
 	if l.quick {
 		b.WriteString("**A trial in small, to see that it works: these figures are worth nothing.**\n")
 	}
@@ -60,7 +64,7 @@ func (l *lab) report(w io.Writer) error {
 		"The floor is bare gorilla/websocket, a reader per tab and one prepared frame for all, without sessions, limits or a disk; for the store it is\n" +
 		"a bare log with a shared fdatasync. Centrifuge is the engine of Centrifugo, as a library, in memory, nothing on disk, with Centrifugo's defaults;\n" +
 		"it keeps nothing that could be durable or survive a restart, and cuts off a tab that stops reading, so these rows have none of its figures.\n" +
-		"seshd fsyncs every write before it tells anybody; it ran with " + strings.Join(withoutLimits, " ") + ", all else as it ships, logs at info too. A delivery is one change frame at one tab. Made by `make bench`.\n")
+		"seshd fsyncs every write before it tells anybody; it ran with " + strings.Join(withoutLimits, " ") + ", all else as it ships, logs at info too. A delivery is one change frame at one tab. Made by `" + l.command("make bench") + "`.\n")
 	if l.missing != "" {
 		fmt.Fprintf(&b, "**This time %s could not be built, and was not measured.**\n", l.missing)
 	}
@@ -81,6 +85,22 @@ func (l *lab) report(w io.Writer) error {
 	l.growth(&b)
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// howOften says of how much each figure is.
+func (l *lab) howOften() string {
+	if l.runs == 1 {
+		return "One run, " + l.each.String() + " a load"
+	}
+	return fmt.Sprintf("Medians of %d runs with the least and the most, %s a load", l.runs, l.each)
+}
+
+// command is what makes this report anew.
+func (l *lab) command(target string) string {
+	if len(l.flags) == 0 {
+		return target
+	}
+	return target + " BENCH='" + strings.Join(l.flags, " ") + "'"
 }
 
 // growth tells what a delivery and a mutation cost as one session, the store and the crowd of writers grow.

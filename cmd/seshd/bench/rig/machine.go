@@ -12,7 +12,8 @@ import (
 func Machine() string {
 	text := fmt.Sprintf("%d cores, %s/%s, %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version())
 	if kernel, err := exec.Command("uname", "-r").Output(); err == nil {
-		text += ", kernel " + strings.TrimSpace(string(kernel))
+		version, _, _ := strings.Cut(strings.TrimSpace(string(kernel)), "-") // what follows names a build
+		text += ", kernel " + version
 	}
 	info, _ := os.ReadFile("/proc/cpuinfo") // not there: not told
 	for line := range strings.Lines(string(info)) {
