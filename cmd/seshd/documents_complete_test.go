@@ -133,17 +133,22 @@ func TestTheSecurityPageNamesTestsThatThereAre(t *testing.T) {
 }
 
 // What is said to be measured is in BENCH.md.
-func TestComparedFiguresAreMeasured(t *testing.T) {
+func TestFiguresAreMeasured(t *testing.T) {
 	measured := readFile(t, "docs/BENCH.md")
-	_, table, _ := strings.Cut(readFile(t, "docs/compare.md"), "## Measured side by side")
-	table, _, _ = strings.Cut(table, "\n## ")
-	figures := regexp.MustCompile(`\d[\d.,]*(?: (?:bytes|µs|ms))? \|`).FindAllString(table, -1)
-	if len(figures) != 7*3 {
-		t.Errorf("%q", figures)
-	}
-	for _, figure := range figures {
-		if !strings.Contains(measured, "| "+strings.TrimSuffix(figure, " |")) {
-			t.Errorf("BENCH.md has no %s", figure)
+	for file, want := range map[string]struct {
+		section string
+		figures int
+	}{"README.md": {"## Measured", 5*3 + 2 + 1 + 1}, "docs/compare.md": {"## Measured side by side", 7 * 3}} {
+		_, table, _ := strings.Cut(readFile(t, file), want.section+"\n")
+		table, _, _ = strings.Cut(table, "\n## ")
+		figures := regexp.MustCompile(`\d[\d.,]*(?: (?:bytes|µs|ms))? \|`).FindAllString(table, -1)
+		if len(figures) != want.figures {
+			t.Errorf("%s: %d figures, want %d: %q", file, len(figures), want.figures, figures)
+		}
+		for _, figure := range figures {
+			if !strings.Contains(measured, "| "+strings.TrimSuffix(figure, " |")) {
+				t.Errorf("%s: BENCH.md has no %s", file, figure)
+			}
 		}
 	}
 }
