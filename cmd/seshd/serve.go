@@ -52,6 +52,7 @@ func serve(ctx context.Context, c config, stdout, stderr io.Writer) error {
 	defer signal.Stop(signals)
 	go onSignals(ctx, signals, log, stop, func() { os.Exit(1) })
 	go tendMemory(ctx)
+	profileMutexes()
 
 	err := serveOn(ctx, c, log, func(public, internal net.Listener) {
 		greeted := isTerminal(stdout)
