@@ -71,7 +71,9 @@ func (a *App) Serve(ctx context.Context, public, internal net.Listener) error {
 	})
 	for i, s := range servers {
 		closeListener(listeners[i])
-		err = errors.Join(err, s.Close())
+		if closed := s.Close(); !errors.Is(closed, net.ErrClosed) { // the listener was, just now
+			err = errors.Join(err, closed)
+		}
 		serving[i].Wait()
 	}
 	return err
