@@ -23,6 +23,7 @@ func (r *room) learn(loaded *session.Record, before sight) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
+	case r.over != nil: // that nothing is left of it is as it should be
 	case before.term != r.term:
 		return false
 	case r.settled != r.term:

@@ -196,6 +196,47 @@ func TestLastMessageLost(t *testing.T) {
 	})
 }
 
+// TestAnEndIsNoStepBack: a room that looks for a session which has ended does not take the store for one that went back in time, which
+// would cost all who come back later their place.
+func TestAnEndIsNoStepBack(t *testing.T) {
+	for name, while := range map[string]func(n *node, id session.ID, destroy func()){
+		"before the load": func(_ *node, _ session.ID, destroy func()) {
+			<-time.After(2 * compareStep) // a round begins, with this room in it
+			destroy()
+			<-time.After(comparePeriod)
+		},
+		"during the load": func(n *node, id session.ID, destroy func()) {
+			n.hold()
+			destroy()
+			n.locked(func() { n.loaded = func() { n.deliver(0, false) } })
+			n.listener.Missed([]session.ID{id}, false)
+			synctest.Wait()
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := startCluster(t, 2, session.Options{}, Options{})
+				a, b := c.nodes[0], c.nodes[1]
+				_, handle := a.manager.Begin()
+				set(t, a.manager, handle, "n", "1")
+				r := join(t, b.hub, handle, nil)
+				r.read()
+				while(b, handle.ID, func() {
+					if err := a.manager.Destroy(context.Background(), handle, nil); err != nil {
+						t.Error(err)
+					}
+				})
+				if bye := r.read(); bye == nil || bye.Code != "destroyed" {
+					t.Errorf("the tab is told %v", bye)
+				}
+				if b.hub.wentBack.Load() {
+					t.Error("since is not believed any more")
+				}
+			})
+		})
+	}
+}
+
 // TestEventsOutOfOrder: what comes late or twice is no news, but whom it puts out is out.
 func TestEventsOutOfOrder(t *testing.T) {
 	c := startCluster(t, 2, session.Options{}, Options{})
