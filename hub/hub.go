@@ -108,7 +108,7 @@ func (h *Hub) load(ctx context.Context, r *room, j Join) (*Tab, error) {
 		learned = r.learn(record, before)
 	}
 	t, err := r.admit(j)
-	if session.CodeOf(err) == session.NoSuchSession { // since the load: the manager knows whether the cookie was replaced
+	if err != nil && session.CodeOf(err) == session.NoSuchSession { // since the load: the manager knows whether the cookie was replaced
 		if _, why := h.manager.Load(ctx, j.Handle); why != nil {
 			err = why
 		}
