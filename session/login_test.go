@@ -24,8 +24,13 @@ type server struct {
 
 func serve(t testing.TB, o session.Options) server {
 	t.Helper()
+	return serveFrom(t, t.TempDir(), o)
+}
+
+func serveFrom(t testing.TB, dir string, o session.Options) server {
+	t.Helper()
 	o.Logger = slog.New(slog.DiscardHandler)
-	store, err := pebblestore.Open(t.TempDir(), pebblestore.Options{Logger: o.Logger})
+	store, err := pebblestore.Open(dir, pebblestore.Options{Logger: o.Logger})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,7 +36,7 @@ func (n *news) wait() <-chan struct{} {
 }
 
 // storied says whether the commit may have added a line: all but plain writes do, and the first of them.
-func (e Event) storied() bool { return e.Cause != "" || e.Record == nil || e.Record.State.Version <= 1 }
+func (e Event) storied() bool { return e.Cause != "" || e.Record == nil || e.Began }
 
 // Story returns the lines of the story of all sessions after the one numbered, at most limit, and waits for the first if
 // there is none yet. gap says that the story cannot be told from there: what a reader keeps may be out of date.

@@ -36,6 +36,7 @@ type Event struct {
 	ID     ID
 	Record *Record // as committed; nil where the session ended
 	Cause  Cause
+	Began  bool       // it is the session's first; of another server's commit nobody knows
 	Gone   []DeviceID // the devices that it took off the list
 	// Replaced is the one of them that got another token; zero: none. The others have no part in the session any more.
 	Replaced DeviceID
@@ -45,7 +46,7 @@ type Event struct {
 
 // Event returns what the feed is told of the step.
 func (s Step) Event() Event {
-	e := Event{ID: s.Handle.ID, Record: s.After, Cause: s.Cause, Into: s.Into, Span: s.Span}
+	e := Event{ID: s.Handle.ID, Record: s.After, Cause: s.Cause, Began: s.Before == nil, Into: s.Into, Span: s.Span}
 	for _, d := range s.gone() {
 		e.Gone = append(e.Gone, d.ID)
 		if s.replaced(d) {
