@@ -38,6 +38,7 @@ func (m *Manager) Trace(ctx context.Context, by Source, links ...trace.Link) *Sp
 	if m.tracer == nil {
 		return nil
 	}
+	by = by.known()
 	kind := trace.SpanKindServer
 	if by == ByCode {
 		kind = trace.SpanKindInternal

@@ -17,6 +17,15 @@ const (
 	ByCode Source = "code"
 )
 
+// known is the source, or ByCode where a program made one up: what tabs, metrics and traces are told is one of the four.
+func (s Source) known() Source {
+	switch s {
+	case ByTab, ByHTTP, ByAPI:
+		return s
+	}
+	return ByCode
+}
+
 // Update is one read-modify-write of a session.
 type Update struct {
 	Handle Handle
@@ -27,7 +36,8 @@ type Update struct {
 	Cause  Cause // where Change ends the session or changes its devices
 	Span   *Span // for the Event; nil: none
 	// Done is called exactly once, after what Change saw and made is durable and the feed was told of it. It gets the
-	// record that this update left, as it was committed. It must not block. Updates of one session are answered in the order they were given.
+	// record that this update left, as it was committed; beside an error it may be nil, and says nothing. It must not block. Updates of one session are
+	// answered in the order they were given. It may be called before Update returns: by a store that is closed it is.
 	Done func(current *Record, err error)
 }
 

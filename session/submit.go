@@ -16,16 +16,17 @@ type Result struct {
 // Submission is a mutation with who sends it.
 type Submission struct {
 	Handle   Handle
-	By       Source
-	Sender   SenderID // zero: none; else the mutation is applied once
-	Mutation *Mutation
-	Span     *Span // of Manager.Trace; nil: not traced, or begun by Apply
+	By       Source    // empty: ByCode
+	Sender   SenderID  // zero: none; else the mutation is applied once
+	Mutation *Mutation // made by DecodeMutation or DecodeMergePatch, or checked by Mutation.Check: it is not checked again
+	Span     *Span     // of Manager.Trace; nil: not traced, or begun by Apply
 }
 
 // Submit sends a mutation on its way. done is called once it is durable and told to the feed, or refused; it must
 // not block. Submissions to one session are applied and answered in the order of the calls.
 func (m *Manager) Submit(s Submission, done func(Result, error)) {
 	var result Result
+	s.By = s.By.known()
 	began := time.Now()
 	rules := m.rules
 	if s.By == ByTab || s.By == ByHTTP {

@@ -110,3 +110,18 @@ func TestProfilesNeedAKey(t *testing.T) {
 	none.inside("/debug/pprof/", "Authorization", "Bearer ").problem(401, "unauthorized")
 	none.inside("/debug/pprof/").problem(401, "unauthorized")
 }
+
+// TestAWriteOfASourceOfItsOwn counts as one of Go code, in whatever way a program that embeds the server names itself.
+func TestAWriteOfASourceOfItsOwn(t *testing.T) {
+	s := start(t, setup{})
+	_, handle := s.manager.Begin()
+	for _, by := range []session.Source{"", `fruit"`} {
+		m := session.Mutation{Clear: true}
+		if _, err := s.manager.Apply(t.Context(), session.Submission{Handle: handle, By: by, Mutation: &m}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if text := s.inside("/metrics").body; !strings.Contains(text, `seshd_mutations_total{result="ok",source="code"} 2`) || strings.Contains(text, "fruit") {
+		t.Error("the metrics do not count them so")
+	}
+}
