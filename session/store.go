@@ -36,8 +36,8 @@ type Update struct {
 	Cause  Cause // where Change ends the session or changes its devices
 	Span   *Span // for the Event; nil: none
 	// Done is called exactly once, after what Change saw and made is durable and the feed was told of it. It gets the
-	// record that this update left, as it was committed; beside an error it may be nil, and says nothing. It must not block. Updates of one session are
-	// answered in the order they were given. It may be called before Update returns: by a store that is closed it is.
+	// record that this update left, as it was committed; beside an error it may be nil, and says nothing. It must not block.
+	// Updates of one session are answered in the order they were given. A store that is closed calls it before Update returns.
 	Done func(current *Record, err error)
 }
 

@@ -42,6 +42,11 @@ func (a *App) events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a.tabOpened(v.handle, transportE)
+	var bye *hub.Bye
+	defer func() { // also where what a middleware put around w panics: an open tab keeps its session alive
+		member.Leave()
+		a.tabClosed(v.handle, transportE, bye)
+	}()
 
 	v.welcome(w.Header())
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -50,9 +55,7 @@ func (a *App) events(w http.ResponseWriter, r *http.Request) {
 	if err := stream.control.SetReadDeadline(time.Time{}); err != nil {
 		a.log.Error("event stream keeps the server's read deadline", "error", err)
 	}
-	bye := stream.run(r, member, news)
-	member.Leave()
-	a.tabClosed(v.handle, transportE, bye)
+	bye = stream.run(r, member, news)
 }
 
 // eventStream writes frames as events. A write that fails ends it; the client comes back with Last-Event-ID.

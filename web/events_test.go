@@ -3,6 +3,7 @@ package web_test
 import (
 	"bufio"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -133,6 +134,26 @@ func TestEventsCountAsTabs(t *testing.T) {
 		t.Errorf("got %s", body)
 	}
 	e.response.Body.Close()
+}
+
+// broken is a middleware's ResponseWriter with a bug.
+type broken struct{ http.ResponseWriter }
+
+func (broken) Write([]byte) (int, error) { panic("a bug of somebody's") }
+
+func TestATabLeavesWhereAMiddlewarePanics(t *testing.T) {
+	s := start(t, setup{})
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("nobody wrote")
+			}
+		}()
+		s.app.ServeHTTP(broken{httptest.NewRecorder()}, httptest.NewRequest("GET", "/session/events", nil))
+	}()
+	if text := s.inside("/metrics").body; !strings.Contains(text, "seshd_rooms 0\n") || !strings.Contains(text, `seshd_tabs{transport="events"} 0`) {
+		t.Error("the tab is still there")
+	}
 }
 
 func TestPostingToEventsIsNotAllowed(t *testing.T) {
