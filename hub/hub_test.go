@@ -436,29 +436,47 @@ func TestRemovedDeviceIsClosed(t *testing.T) {
 	}
 }
 
+// TestATabMoreAllocatesNothing: what a commit is told by is made once for all tabs.
+func TestATabMoreAllocatesNothing(t *testing.T) {
+	const runs, slack = 100, 2 // beside the test what runs in the background may allocate
+	one, many := testing.AllocsPerRun(runs, committer(1)), testing.AllocsPerRun(runs, committer(100))
+	if many > one+slack {
+		t.Errorf("a commit to 100 tabs makes %v allocations, one to a single tab %v", many, one)
+	}
+}
+
 func BenchmarkCommitToTabs(b *testing.B) {
 	for _, tabs := range []int{1, 5, 100} {
 		b.Run(fmt.Sprint(tabs), func(b *testing.B) {
-			r := &room{hub: &Hub{manager: new(session.Manager)}, tabs: make(map[*Tab]struct{})}
-			var readers []*Tab
-			for range tabs {
-				t := &Tab{room: r, greeted: true, toldTabs: tabs, join: Join{Wake: func() {}}}
-				r.tabs[t] = struct{}{}
-				readers = append(readers, t)
-			}
-			record := &session.Record{State: &session.State{}}
-			m := session.Mutation{Incr: map[string]json.RawMessage{"n": json.RawMessage("1")}}
+			commit := committer(tabs)
 			b.ReportAllocs()
 			for b.Loop() {
-				next := *record
-				next.State, _ = record.State.Apply(&m, session.Rules{})
-				next.Devices = []session.Device{{Ends: time.Now().Add(time.Hour)}}
-				record = &next
-				r.adopt(session.Event{Record: record})
-				for _, t := range readers {
-					t.Next(nil)
-				}
+				commit()
 			}
 		})
+	}
+}
+
+// committer makes a room with so many tabs. Each call commits to it and has every tab told, as writers do: into room of their own.
+func committer(tabs int) (commit func()) {
+	r := &room{hub: &Hub{manager: new(session.Manager)}, tabs: make(map[*Tab]struct{})}
+	var readers []*Tab
+	for range tabs {
+		t := &Tab{room: r, greeted: true, toldTabs: tabs, join: Join{Wake: func() {}}}
+		r.tabs[t] = struct{}{}
+		readers = append(readers, t)
+	}
+	record := &session.Record{State: &session.State{}}
+	m := session.Mutation{Incr: map[string]json.RawMessage{"n": json.RawMessage("1")}}
+	var frames [2]Frame
+	return func() {
+		next := *record
+		next.State, _ = record.State.Apply(&m, session.Rules{})
+		next.Devices = []session.Device{{Ends: time.Now().Add(time.Hour)}}
+		record = &next
+		r.adopt(session.Event{Record: record})
+		for _, t := range readers {
+			t.Next(frames[:0])
+		}
 	}
 }
