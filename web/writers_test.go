@@ -7,10 +7,13 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/seshd/seshd/session"
 )
 
 const wirePatience = 10 * time.Second
@@ -136,4 +139,64 @@ func TestWhatIsWrittenHasItsTime(t *testing.T) {
 	time.Sleep(app.writeWait) // the time of the writes that late was slow to take is over
 	busy.fill(51, 51)
 	late.untilVersion(51)
+}
+
+// countingListener counts what is written to its connections.
+type countingListener struct {
+	net.Listener
+	writes *atomic.Int32
+}
+
+func (l countingListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return countingConn{c, l.writes}, err
+}
+
+type countingConn struct {
+	net.Conn
+	writes *atomic.Int32
+}
+
+func (c countingConn) Write(b []byte) (int, error) {
+	c.writes.Add(1)
+	return c.Conn.Write(b)
+}
+
+// TestAChangeAndItsOkAreOneWrite, where a writer comes to the tab when both are there.
+func TestAChangeAndItsOkAreOneWrite(t *testing.T) {
+	app := newApp(t)
+	var writes atomic.Int32
+	server := httptest.NewUnstartedServer(app)
+	server.Listener = countingListener{server.Listener, &writes}
+	server.Start()
+	defer server.Close()
+	w := dialWire(t, server, http.Header{}, 0)
+	w.until("the session", func(f wireFrame) bool { return f.Type == "session" })
+	writes.Store(0)
+	answered := make(chan session.Submission, 2)
+	app.manager.Observe(session.Observer{
+		Answered: func(s session.Submission, _ session.Result, _ error, _ time.Duration) { answered <- s },
+		Lived:    func(session.Cause, int) {},
+	})
+	allow := func(n int) {
+		app.writers.mu.Lock()
+		defer app.writers.mu.Unlock()
+		app.writers.limit = n
+		app.writers.fill()
+	}
+	allow(0)
+	if err := w.conn.WriteMessage(websocket.TextMessage, []byte(`{"set":{"fruit":"cherries"},"id":1}`)); err != nil {
+		t.Fatal(err)
+	}
+	first := <-answered // the tab is about to hear so, and has by the time that what comes after it is answered
+	next := session.Submission{Handle: first.Handle, Mutation: &session.Mutation{Delete: []string{"nothing"}}}
+	if _, err := app.manager.Apply(t.Context(), next); err != nil {
+		t.Fatal(err)
+	}
+	allow(1)
+	w.until("the change", func(f wireFrame) bool { return f.Type == "change" })
+	w.until("its ok", func(f wireFrame) bool { return f.Type == "ok" })
+	if n := writes.Load(); n != 1 {
+		t.Errorf("they took %d writes", n)
+	}
 }
