@@ -53,7 +53,7 @@ func (l *lives) arrive(*rapid.T) {
 
 func (l *lives) pick(t *rapid.T) *device {
 	if len(l.devices) == 0 {
-		t.Skip("nobody is here")
+		t.Skip("nobody is here") // to rapid this means: draw another action
 	}
 	return rapid.SampledFrom(l.devices).Draw(t, "device")
 }
