@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 	"github.com/coreos/go-systemd/v22/activation"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/seshd/seshd/session"
 	"github.com/seshd/seshd/web"
@@ -115,7 +117,21 @@ func serveOn(ctx context.Context, c config, log *slog.Logger, ready func(public,
 	if err != nil {
 		return err
 	}
-	manager := session.NewManager(store, session.Options{
+	manager := session.NewManager(store, c.managerOptions(log, tracing))
+	defer func() { err = errors.Join(err, manager.Close()) }()
+
+	if err := ownSecrets(store, &c, log); err != nil {
+		return err
+	}
+	app := web.New(manager, c.webOptions(log, tlsConfig, store))
+	ready(public, internal)
+	defer besideHTTPS(ctx, ca, redirect, public.Addr(), log)()
+	defer notify(ctx, log, manager.Ready, time.Duration(c.shutdownTimeout))()
+	return app.Serve(ctx, public, internal)
+}
+
+func (c config) managerOptions(log *slog.Logger, tracing trace.TracerProvider) session.Options {
+	return session.Options{
 		Lifetime:    time.Duration(c.lifetime),
 		IdleTimeout: time.Duration(c.idleTimeout),
 		MaxKeys:     c.maxKeys.limit(),
@@ -128,13 +144,11 @@ func serveOn(ctx context.Context, c config, log *slog.Logger, ready func(public,
 		TabWrite:    session.Globs(c.tabWrite),
 		Logger:      log,
 		Tracing:     tracing,
-	})
-	defer func() { err = errors.Join(err, manager.Close()) }()
-
-	if err := ownSecrets(store, &c, log); err != nil {
-		return err
 	}
-	app := web.New(manager, web.Options{
+}
+
+func (c config) webOptions(log *slog.Logger, tlsConfig *tls.Config, store prometheus.Collector) web.Options {
+	return web.Options{
 		Secrets:         c.secretKeys,
 		APIKeys:         c.apiKeys,
 		TrustedProxies:  c.trustedProxies,
@@ -150,11 +164,7 @@ func serveOn(ctx context.Context, c config, log *slog.Logger, ready func(public,
 		ShutdownTimeout: time.Duration(c.shutdownTimeout),
 		Collectors:      []prometheus.Collector{store, buildInfo()},
 		Logger:          log,
-	})
-	ready(public, internal)
-	defer besideHTTPS(ctx, ca, redirect, public.Addr(), log)()
-	defer notify(ctx, log, manager.Ready, time.Duration(c.shutdownTimeout))()
-	return app.Serve(ctx, public, internal)
+	}
 }
 
 func addrOf(l net.Listener) string {
