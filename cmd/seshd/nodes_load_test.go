@@ -136,8 +136,9 @@ func (l *nodesLoad) refuses(t *testing.T, nodes ...int) {
 	}
 }
 
-// converge ends the writing and waits until every write is acknowledged, and then until every tab has got there.
-func (l *nodesLoad) converge(t *testing.T, since time.Time) {
+// converge ends the writing and waits until every write is acknowledged, and then until every tab has got there. It says how long
+// that was since some moment.
+func (l *nodesLoad) converge(t *testing.T, since time.Time) time.Duration {
 	t.Helper()
 	close(l.stop)
 	l.writing.Wait()
@@ -151,7 +152,9 @@ func (l *nodesLoad) converge(t *testing.T, since time.Time) {
 	l.each(&l.reading, (*roamer).read, writes)
 	l.reading.Wait()
 	l.report(t)
-	t.Logf("converged after %v: all was acknowledged after %v", time.Since(since).Round(time.Millisecond), settled.Round(time.Millisecond))
+	took := time.Since(since).Round(time.Millisecond)
+	t.Logf("converged after %v: all was acknowledged after %v", took, settled.Round(time.Millisecond))
+	return took
 }
 
 // check compares what each node holds, and each tab, with what was acknowledged: nothing is lost, and nothing there twice.
