@@ -217,6 +217,16 @@ func TestTheShopIsForEverybody(t *testing.T) {
 	if wide := evaluate[int](t, shop, `document.documentElement.scrollWidth`); wide > 360 {
 		t.Errorf("the page is %d px wide, the screen 360", wide)
 	}
+	evaluate[bool](t, shop, axeSource(t)+`; true`)
+	for _, scheme := range []string{"light", "dark"} {
+		colors := emulation.SetEmulatedMediaParams{Features: append(still.Features, &emulation.MediaFeature{Name: "prefers-color-scheme", Value: scheme})}
+		if _, err := chromedp.Call(shop.ctx, emulation.SetEmulatedMedia, colors); err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range evaluate[[]string](t, shop, axe) {
+			t.Errorf("%s: %s", scheme, found)
+		}
+	}
 	complaints := shop.complaints()
 	if len(complaints) > 0 {
 		t.Errorf("errors in the console:\n%s", strings.Join(complaints, "\n"))
