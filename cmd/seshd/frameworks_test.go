@@ -112,3 +112,13 @@ func TestTypesOfTheReactHook(t *testing.T) {
 		t.Errorf("npm run check: %v\n%s", err, out)
 	}
 }
+
+// TestTheFrameworksNeedLittle: what a page takes over from the examples is read in a minute.
+func TestTheFrameworksNeedLittle(t *testing.T) {
+	const limit = 30 // lines
+	for _, file := range []string{"docs/examples/react/useSession.ts", "docs/examples/svelte/sessionStore.js"} {
+		if lines := strings.Count(readFile(t, file), "\n"); lines >= limit {
+			t.Errorf("%s has %d lines, want fewer than %d", file, lines, limit)
+		}
+	}
+}
