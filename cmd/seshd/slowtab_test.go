@@ -24,6 +24,9 @@ const (
 	slowTabReaders  = 2
 	slowTabInFlight = 8
 	slowTabGrowth   = 8.0 // MiB that the server may grow by
+
+	// slowTabDelay is what the machine may do to the other tabs meanwhile. A server that waits for the tab takes longer: it never reads.
+	slowTabDelay = 100 * time.Millisecond
 )
 
 // A tab that stops reading costs the server no memory and the other tabs no time, and is not cut off for it.
@@ -60,6 +63,9 @@ func TestATabThatStopsReadingCostsNothing(t *testing.T) {
 		writes, size, grown, before-atFirst, with, without)
 	if grown > slowTabGrowth {
 		t.Errorf("the server grew by %.1f MiB, want less than %.0f", grown, slowTabGrowth)
+	}
+	if with > 3*without+slowTabDelay {
+		t.Errorf("the other tabs waited %v for 99 of 100 writes, %v without it", with, without)
 	}
 
 	// It was told no more than what its connection holds, and it reads on from there.
