@@ -70,8 +70,14 @@ func (a *attempt) try(ctx context.Context) (last *envelope, done bool, err error
 	if mine := a.found(); mine != nil {
 		return a.done(ctx, mine)
 	}
-	if a.base.move != nil && !a.moving && !a.moveOn() {
-		return nil, false, errMoving
+	if a.base.move != nil && !a.moving {
+		stays := a.moveOn()
+		switch {
+		case len(a.ops) == 0: // all belonged to moves, and are answered
+			return a.base, true, nil
+		case !stays:
+			return nil, false, errMoving
+		}
 	}
 	c := a.store.newCell(ctx, a.id, a.base, lineage)
 	if err := c.run(a.ops); err != nil {

@@ -58,7 +58,7 @@ func decodeMove(b []byte) (*move, error) {
 // finish ends a move the way the session that it leads to has it. Where that knows nothing of the login, it never will.
 func (s *Store) finish(ctx context.Context, id session.ID, m *move) error {
 	in := false
-	err := s.await(m.into, &op{run: func(c *cell) error {
+	err := s.await(m.into, &op{moves: true, run: func(c *cell) error { // that may be moving itself, even to here
 		var judged bool
 		if in, judged = c.env.verdict(m.login); !judged {
 			c.env.judge(m.login, false)

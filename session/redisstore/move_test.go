@@ -1,0 +1,80 @@
+package redisstore
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/seshd/seshd/session"
+	"github.com/seshd/seshd/session/redisstore/redistest"
+)
+
+// ring marks n sessions as moving, each into the next and the last into the first, as logins do that begin at once: each found the
+// session that it leads to before that was marked.
+func (s *server) ring(n int) (logins []*login) {
+	s.t.Helper()
+	handles := make([]session.Handle, n)
+	for i := range handles {
+		handles[i] = visitor(byte(i + 1))
+		s.mustAdd(handles[i])
+	}
+	for i, h := range handles {
+		into := s.mustLoad(handles[(i+1)%n].ID)
+		logins = append(logins, &login{
+			Admission: combine(h, visitor(byte(i+11))), store: s.Store, theirs: into, tag: makeTag(s.node, s.number.Add(1)),
+		})
+	}
+	for _, l := range logins {
+		if err := l.leave(); err != nil || l.move == nil {
+			s.t.Fatal(l.move, err)
+		}
+	}
+	return logins
+}
+
+// TestLoginsIntoEachOther: whether the one comes in is for the other's session to say, and the other way round. None waits for ever.
+func TestLoginsIntoEachOther(t *testing.T) {
+	for _, n := range []int{2, 3} {
+		t.Run(fmt.Sprint(n, " sessions"), func(t *testing.T) {
+			t.Parallel() // it waits for a login to have had its time
+			redis := redistest.Start(t)
+			a, b := serverOn(t, redis), serverOn(t, redis)
+			logins := a.ring(n)
+			var all sync.WaitGroup
+			for _, l := range logins {
+				all.Go(func() {
+					if r, err := b.add(l.Handle); err != nil || r.State.Version != 2 {
+						t.Errorf("a write while logins wait for each other: %+v, %v", r, err)
+					}
+				})
+			}
+			all.Wait()
+			for _, l := range logins {
+				if err := l.enter(); err != errAgain {
+					t.Errorf("a login that was given up goes on: %v", err)
+				}
+			}
+		})
+	}
+}
+
+// TestAVerdictDoesNotWaitForAMove: it is written to a session that goes on moving, and then there is nothing left to do.
+func TestAVerdictDoesNotWaitForAMove(t *testing.T) {
+	s := serverOn(t, redistest.Start(t))
+	l := s.ring(2)[0]
+	answered := make(chan error, 1)
+	judge := &op{
+		moves:  true,
+		run:    func(c *cell) error { c.env.judge(l.tag, false); c.changed = true; return nil },
+		answer: func(_ *session.Record, err error) { answered <- err },
+	}
+	a := attempt{store: s.Store, id: l.move.into, lane: &lane{}, ops: []*op{judge}}
+	last, done, err := a.try(t.Context())
+	if !done || err != nil || last == nil || last.move == nil || !slices.Contains(last.logins, verdict{login: l.tag}) {
+		t.Errorf("%+v, done: %v, %v", last, done, err)
+	}
+	if err := next(t, answered); err != nil {
+		t.Error(err)
+	}
+}
