@@ -74,9 +74,36 @@ func (shard *feedShard) owns(id session.ID, more int) {
 	}
 }
 
-// recount writes this server's counts as they are, and learns the others'.
+// recountAll has this server's counts of what is watched written as they are.
+func (s *Store) recountAll() {
+	for i := range s.shards {
+		shard := &s.shards[i]
+		shard.mu.Lock()
+		for id := range shard.watched {
+			shard.unsure[id] = true
+		}
+		shard.mu.Unlock()
+	}
+	s.recountUnsure()
+}
+
+// recountUnsure sets the counts that may be wrong, behind, since each is one question to Redis. It does so for whoever asks while it is
+// at it too: what it fails at, or comes too late for it, the next beat has it set.
+func (s *Store) recountUnsure() {
+	s.behind(func(ctx context.Context) {
+		if s.recounting.CompareAndSwap(false, true) {
+			defer s.recounting.Store(false)
+			s.recount(ctx, s.unsureIDs())
+		}
+	})
+}
+
+// recount writes this server's counts as they are, and learns the others'. Close waits for it: what is left then others find.
 func (s *Store) recount(ctx context.Context, ids []session.ID) {
 	for _, id := range ids {
+		if s.isClosed() {
+			return
+		}
 		if counts, err := s.setCount(ctx, id); err == nil {
 			s.learn(id, counts)
 		}

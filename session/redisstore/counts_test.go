@@ -114,3 +114,35 @@ func TestCountsCross(t *testing.T) {
 	b.mustEnter(id)
 	until(t, a.tabs, func(n int) bool { return n == 1 })
 }
+
+// TestALongRecountHoldsUpNothing: neither the subscription that began again, nor the next recount, nor Close.
+func TestALongRecountHoldsUpNothing(t *testing.T) {
+	redis := redistest.Start(t)
+	s := serverOn(t, redis)
+	resumed := make(chan bool, 100)
+	s.FeedStory(func() { resumed <- true })
+	const sessions = 20
+	shard := s.shard(session.ID{1})
+	for i := range byte(sessions) {
+		s.mustWatch(session.ID{1, i}) // of one shard
+	}
+	shard.counting.Lock()
+	release := sync.OnceFunc(shard.counting.Unlock)
+	t.Cleanup(release)
+	redis.Do("CLIENT", "KILL", "TYPE", "pubsub")
+	next(t, resumed) // is last
+	eventually(t, "counts are set", s.recounting.Load)
+	for range sessions {
+		s.recountAll()
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- s.Close() }()
+	eventually(t, "it is to close", s.isClosed)
+	release()
+	if err := next(t, closed); err != nil {
+		t.Error(err)
+	}
+	if left := len(s.unsureIDs()); left != sessions-1 {
+		t.Errorf("%d of %d counts are left, and one was under way", left, sessions)
+	}
+}

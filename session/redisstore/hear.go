@@ -127,6 +127,10 @@ func (s *Store) listenOn(ctx context.Context, e ears) error {
 	tick := time.NewTicker(pingEvery)
 	defer tick.Stop()
 	for {
+		s.send(ctx, nodeChannel(s.node), string(appendNews(newsPing, s.node)))
+		if err := s.hears.healthy(); err != nil {
+			return err
+		}
 		select {
 		case <-ctx.Done():
 			return nil
@@ -135,21 +139,17 @@ func (s *Store) listenOn(ctx context.Context, e ears) error {
 		case <-s.hears.stale:
 			return errRenewed
 		case <-tick.C:
-			s.send(ctx, nodeChannel(s.node), string(appendNews(newsPing, s.node)))
-			if err := s.hears.healthy(); err != nil {
-				return err
-			}
 		}
 	}
 }
 
-// resume makes up for the time without a subscription.
+// resume makes up for the time without a subscription. What takes long goes on behind: no ping is sent before it returns.
 func (s *Store) resume(ctx context.Context) {
 	if _, err := s.lineage.refresh(ctx, s); err != nil {
 		s.log.Error("store fault", "store", s.where, "doing", "resume", "error", err)
 	}
 	s.missedAll(false)
-	s.recount(ctx, s.watchedIDs())
+	s.recountAll()
 	s.hearStory()
 }
 

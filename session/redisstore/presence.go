@@ -66,10 +66,9 @@ func (s *Store) beat(ctx context.Context) error {
 		s.reportAll()
 	}
 	if unknown == 1 { // others may have thought this server dead, and its tabs gone
-		s.behind(func(ctx context.Context) { s.recount(ctx, s.watchedIDs()) })
-	}
-	if unsure := s.unsureIDs(); len(unsure) > 0 {
-		s.behind(func(ctx context.Context) { s.recount(ctx, unsure) })
+		s.recountAll()
+	} else {
+		s.recountUnsure()
 	}
 	return nil
 }
@@ -84,7 +83,7 @@ func (s *Store) beatOn(ctx context.Context) {
 			_ = s.do(context.WithoutCancel(ctx), s.client.B().Zrem().Key(nodesKey).Member(string(s.node[:])).Build()).Error()
 			return
 		case <-recount.C:
-			s.recount(ctx, s.watchedIDs())
+			s.recountAll()
 		case <-tick.C:
 			if err := s.beat(ctx); err != nil {
 				s.log.Warn("the store was not told that this server lives", "store", s.where, "error", err)

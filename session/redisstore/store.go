@@ -57,6 +57,8 @@ type Store struct {
 	nodes   nodes
 	hears   hearing
 
+	recounting atomic.Bool // one recountUnsure is at it
+
 	listener  atomic.Pointer[session.Listener]
 	feedStory atomic.Pointer[func()]
 
