@@ -65,12 +65,17 @@ func (s *Store) loginOnce(ctx context.Context, a session.Admission) error {
 	if err := l.leave(); err != nil || l.move == nil {
 		return err
 	}
-	err := l.enter()
-	if err == nil {
-		return s.finish(ctx, a.Handle.ID, l.move)
-	}
-	if failed := s.finish(ctx, a.Handle.ID, l.move); failed != nil {
+	return l.settle(ctx, l.enter())
+}
+
+// settle finishes a login of whose second step err is known. That may be wrong, where answers were lost: what the session says holds.
+func (l *login) settle(ctx context.Context, err error) error {
+	in, failed := l.store.finish(ctx, l.Handle.ID, l.move)
+	switch {
+	case failed != nil:
 		return failed // whoever meets the session finishes it
+	case in:
+		return nil
 	}
 	return err
 }

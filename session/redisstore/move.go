@@ -55,10 +55,10 @@ func decodeMove(b []byte) (*move, error) {
 	return m, err
 }
 
-// finish ends a move the way the session that it leads to has it. Where that knows nothing of the login, it never will.
-func (s *Store) finish(ctx context.Context, id session.ID, m *move) error {
-	in := false
-	err := s.await(m.into, &op{moves: true, run: func(c *cell) error { // that may be moving itself, even to here
+// finish ends a move the way the session that it leads to has it, and says whether the login came in. Where that knows nothing of it, it
+// never will.
+func (s *Store) finish(ctx context.Context, id session.ID, m *move) (in bool, err error) {
+	err = s.await(m.into, &op{moves: true, run: func(c *cell) error { // that may be moving itself, even to here
 		var judged bool
 		if in, judged = c.env.verdict(m.login); !judged {
 			c.env.judge(m.login, false)
@@ -67,9 +67,9 @@ func (s *Store) finish(ctx context.Context, id session.ID, m *move) error {
 		return nil
 	}})
 	if err != nil {
-		return err
+		return false, err
 	}
-	return s.await(id, &op{moves: true, run: func(c *cell) error {
+	return in, s.await(id, &op{moves: true, run: func(c *cell) error {
 		if c.env.move == nil || c.env.move.login != m.login { // somebody else was faster
 			return nil
 		}
@@ -94,7 +94,7 @@ func (s *Store) finishLate(ctx context.Context, id session.ID, e *envelope) bool
 	if _, judged := there.verdict(e.move.login); !judged && time.Since(e.move.at) < finishAfter {
 		return false
 	}
-	if err := s.finish(ctx, id, e.move); err != nil {
+	if _, err := s.finish(ctx, id, e.move); err != nil {
 		return false
 	}
 	s.log.Info("login finished for another server", "session", id.String())

@@ -78,3 +78,31 @@ func TestAVerdictDoesNotWaitForAMove(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestALoginWhoseAnswerIsLost: it came in, so that is the answer. Where it did not, the error stays.
+func TestALoginWhoseAnswerIsLost(t *testing.T) {
+	for entered, want := range map[bool]error{true: nil, false: errUnreachable} {
+		s := serverOn(t, redistest.Start(t))
+		home, away := visitor(1), visitor(2)
+		s.mustAdd(home)
+		if err := s.login(combine(home, visitor(11))); err != nil {
+			t.Fatal(err)
+		}
+		s.mustAdd(away)
+		l := &login{Admission: combine(away, visitor(12)), store: s.Store, theirs: s.mustLoad(home.ID), tag: makeTag(s.node, s.number.Add(1))}
+		if err := l.leave(); err != nil || l.move == nil {
+			t.Fatal(l.move, err)
+		}
+		if entered {
+			if err := l.enter(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := l.settle(t.Context(), errUnreachable); err != want {
+			t.Errorf("entered: %v, and answered %v", entered, err)
+		}
+		if gone := s.mustLoad(away.ID) == nil; gone != entered {
+			t.Errorf("entered: %v, and the visitor's session is gone: %v", entered, gone)
+		}
+	}
+}
