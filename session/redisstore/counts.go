@@ -35,11 +35,7 @@ func (s *Store) Enter(ctx context.Context, id session.ID, limit int) (bool, erro
 	if err != nil {
 		return false, s.fault("enter", err)
 	}
-	if counts == nil {
-		return false, nil
-	}
-	s.learn(id, counts)
-	return true, nil
+	return counts != nil, nil
 }
 
 // Leave counts a tab out.
@@ -57,12 +53,15 @@ func (s *Store) add(ctx context.Context, id session.ID, more, limit int) (*tabCo
 	defer shard.counting.RUnlock()
 	counts, err := s.count(ctx, id, strconv.Itoa(more), "", limit)
 	shard.mu.Lock()
-	defer shard.mu.Unlock()
 	if err != nil {
 		shard.unsure[id] = true
 	}
 	if more < 0 || counts != nil {
 		shard.owns(id, more)
+	}
+	shard.mu.Unlock()
+	if counts != nil {
+		s.learn(id, counts)
 	}
 	return counts, err
 }
@@ -104,13 +103,11 @@ func (s *Store) recount(ctx context.Context, ids []session.ID) {
 		if s.isClosed() {
 			return
 		}
-		if counts, err := s.setCount(ctx, id); err == nil {
-			s.learn(id, counts)
-		}
+		s.setCount(ctx, id)
 	}
 }
 
-func (s *Store) setCount(ctx context.Context, id session.ID) (*tabCounts, error) {
+func (s *Store) setCount(ctx context.Context, id session.ID) {
 	shard := s.shard(id)
 	shard.counting.Lock()
 	defer shard.counting.Unlock()
@@ -123,8 +120,9 @@ func (s *Store) setCount(ctx context.Context, id session.ID) (*tabCounts, error)
 		shard.mu.Lock()
 		defer shard.mu.Unlock()
 		shard.unsure[id] = true
+		return
 	}
-	return counts, err
+	s.learn(id, counts)
 }
 
 // unsureIDs lists the sessions of which Redis may have a wrong count for this server.
@@ -147,13 +145,12 @@ const (
 // count changes this server's count, and returns all; nil: it is refused. Servers that this one does not know have begun since its last
 // beat, or are dead: it looks.
 func (s *Store) count(ctx context.Context, id session.ID, add, set string, limit int) (*tabCounts, error) {
-	dead := []nodeID{}
+	living, dead := s.nodes.list(), []nodeID{}
 	for range maxLooks {
 		args := []string{
 			string(s.node[:]), add, set, strconv.Itoa(limit), millis(countsFor),
 			s.publish, channelOf(id), string(appendNews(newsTabs, s.node)),
 		}
-		living := s.nodes.list()
 		args = append(args, strconv.Itoa(len(living)))
 		for _, n := range append(slices.Clip(living), dead...) {
 			args = append(args, string(n[:]))
@@ -182,10 +179,9 @@ func (s *Store) count(ctx context.Context, id session.ID, add, set string, limit
 		case done != countUnsure:
 			return nil, nil
 		}
-		if err := s.beat(ctx); err != nil {
+		if living, err = s.beat(ctx); err != nil { // whoever counted tabs before this is on the list, or dead
 			return nil, err
 		}
-		living = s.nodes.list() // whoever counted tabs before this was on the list, or is off it for good
 		for n := range counts.by {
 			if !slices.Contains(living, n) {
 				dead = append(dead, n)
@@ -233,12 +229,36 @@ func (s *Store) hearTabs(id session.ID, text string) {
 		return
 	}
 	s.learn(id, counts)
+	if s.shard(id).miscounts(id, s.node) {
+		s.behind(func(context.Context) { s.doubt(id) })
+	}
 	living := s.nodes.list()
 	for n := range counts.by {
 		if !slices.Contains(living, n) { // it has begun since the last beat: this one finds it, and counts
-			s.behind(func(ctx context.Context) { _ = s.beat(ctx) })
+			s.behind(func(ctx context.Context) { _, _ = s.beat(ctx) })
 			return
 		}
+	}
+}
+
+// miscounts says whether the newest count of this server is not the one that it has.
+func (shard *feedShard) miscounts(id session.ID, node nodeID) bool {
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	w := shard.watched[id]
+	return w != nil && w.counts.by[node] != shard.mine[id]
+}
+
+// doubt has the next beat set a count that another server has deleted, since it thought this one dead. News of an own change may come
+// before its answer, so it looks again when none is under way.
+func (s *Store) doubt(id session.ID) {
+	shard := s.shard(id)
+	shard.counting.Lock()
+	defer shard.counting.Unlock()
+	if shard.miscounts(id, s.node) {
+		shard.mu.Lock()
+		defer shard.mu.Unlock()
+		shard.unsure[id] = true
 	}
 }
 

@@ -146,3 +146,93 @@ func TestALongRecountHoldsUpNothing(t *testing.T) {
 		t.Errorf("%d of %d counts are left, and one was under way", left, sessions)
 	}
 }
+
+// forgets has a server know of itself only, as one does whose list an older beat has overwritten, or which beat before the others began.
+func (s *server) forgets() {
+	s.nodes.mu.Lock()
+	defer s.nodes.mu.Unlock()
+	s.nodes.living = []nodeID{s.node}
+}
+
+// TestAServerThatIsNotKnownYet has begun since the last beat, and is asked for its tabs all the same.
+func TestAServerThatIsNotKnownYet(t *testing.T) {
+	redis := redistest.Start(t)
+	a, b := serverOn(t, redis), serverOn(t, redis)
+	id := session.ID{1}
+	b.mustWatch(id)
+	b.mustEnter(id)
+	a.forgets()
+	if texts, err := a.TabsElsewhere(t.Context(), id); err != nil || len(texts) != 1 {
+		t.Errorf("elsewhere: %s, %v", texts, err)
+	}
+}
+
+// TestALivingServersCountStays, whatever older beats do to the list meanwhile.
+func TestALivingServersCountStays(t *testing.T) {
+	redis := redistest.Start(t)
+	a, b := serverOn(t, redis), serverOn(t, redis)
+	id := session.ID{1}
+	b.mustEnter(id)
+	done := make(chan struct{})
+	var older sync.WaitGroup
+	older.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				a.forgets()
+			}
+		}
+	})
+	const tabs = 100
+	for range tabs {
+		a.mustEnter(id)
+	}
+	close(done)
+	older.Wait()
+	if counts := b.counted(id); !slices.Contains(counts, "1") || !slices.Contains(counts, strconv.Itoa(tabs)) {
+		t.Errorf("the counts are %s", counts)
+	}
+}
+
+// TestADeletedCountIsSetAgain: another server thought this one dead.
+func TestADeletedCountIsSetAgain(t *testing.T) {
+	redis := redistest.Start(t)
+	a, b := serverOn(t, redis), serverOn(t, redis)
+	id := session.ID{1}
+	b.mustWatch(id)
+	b.mustEnter(id)
+	b.mustEnter(id)
+	redis.Do("HDEL", tabsKey(id), string(b.node[:]))
+	a.mustEnter(id)
+	eventually(t, "all are counted", func() bool { return slices.Contains(b.counted(id), "2") })
+}
+
+// TestOwnChangesRaiseNoDoubt, though the news of them come before their answers.
+func TestOwnChangesRaiseNoDoubt(t *testing.T) {
+	s := serverOn(t, redistest.Start(t))
+	id := session.ID{1}
+	shard := s.shard(id)
+	s.mustWatch(id)
+	shard.counting.RLock() // as of a change that is under way
+	if _, err := s.count(t.Context(), id, "1", "", 0); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the news are here", func() bool { return shard.miscounts(id, s.node) })
+	looked := make(chan bool)
+	go func() { s.doubt(id); close(looked) }()
+	shard.mu.Lock()
+	shard.owns(id, 1)
+	shard.mu.Unlock()
+	shard.counting.RUnlock()
+	next(t, looked)
+	for range 20 { // and what comes last says so
+		s.mustEnter(id)
+		s.Leave(id)
+	}
+	eventually(t, "all have left but one", func() bool { return slices.Equal(s.counted(id), []string{"1"}) })
+	if unsure := s.unsureIDs(); len(unsure) > 0 {
+		t.Errorf("the counts of %s are set once more", unsure)
+	}
+}

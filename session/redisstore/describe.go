@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"encoding/binary"
+	"maps"
 	"slices"
 	"time"
 
@@ -18,12 +19,22 @@ func (s *Store) TabsElsewhere(ctx context.Context, id session.ID) ([][]byte, err
 	if err != nil {
 		return nil, s.fault("tabs", err)
 	}
-	living, wanted := s.nodes.list(), map[nodeID]bool{}
+	wanted, living := map[nodeID]bool{}, s.nodes.list()
 	for n := range fields {
-		if len(n) == len(nodeID{}) && nodeID([]byte(n)) != s.node && slices.Contains(living, nodeID([]byte(n))) {
+		if len(n) == len(nodeID{}) && nodeID([]byte(n)) != s.node {
 			wanted[nodeID([]byte(n))] = true
 		}
 	}
+	dead := func(n nodeID, _ bool) bool { return !slices.Contains(living, n) }
+	for n := range wanted {
+		if dead(n, true) { // or it has begun since the last beat
+			if living, err = s.beat(ctx); err != nil {
+				return nil, s.fault("tabs", err)
+			}
+			break
+		}
+	}
+	maps.DeleteFunc(wanted, dead)
 	if len(wanted) == 0 {
 		return nil, nil
 	}

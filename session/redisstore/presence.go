@@ -34,25 +34,26 @@ func (n *nodes) list() []nodeID {
 	return n.living
 }
 
-// beat says that this server lives, and finds out who else does.
-func (s *Store) beat(ctx context.Context) error {
+// beat says that this server lives, and finds out who else does. What it returns is what Redis said then: an older beat, whose answer comes
+// later, may be what the list has.
+func (s *Store) beat(ctx context.Context) (living []nodeID, err error) {
 	answer, err := s.run(ctx, s.scripts.beat, []string{nodesKey}, string(s.node[:]), millis(deadAfter)).ToArray()
 	s.metrics.beating.Store(err == nil)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if len(answer) != 2 {
-		return errDamaged
+		return nil, errDamaged
 	}
 	unknown, err := answer[0].AsInt64()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	members, err := answer[1].AsStrSlice()
 	if err != nil {
-		return err
+		return nil, err
 	}
-	living := []nodeID{}
+	living = []nodeID{}
 	for _, m := range members {
 		if len(m) == len(nodeID{}) {
 			living = append(living, nodeID([]byte(m)))
@@ -70,7 +71,7 @@ func (s *Store) beat(ctx context.Context) error {
 	} else {
 		s.recountUnsure()
 	}
-	return nil
+	return living, nil
 }
 
 func (s *Store) beatOn(ctx context.Context) {
@@ -85,7 +86,7 @@ func (s *Store) beatOn(ctx context.Context) {
 		case <-recount.C:
 			s.recountAll()
 		case <-tick.C:
-			if err := s.beat(ctx); err != nil {
+			if _, err := s.beat(ctx); err != nil {
 				s.log.Warn("the store was not told that this server lives", "store", s.where, "error", err)
 			}
 			if _, err := s.lineage.refresh(ctx, s); err != nil {

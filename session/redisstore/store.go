@@ -118,7 +118,7 @@ func (s *Store) begin(ctx context.Context) error {
 		shard := &s.shards[i]
 		shard.watched, shard.mine, shard.unsure = make(map[session.ID]*watched), make(map[session.ID]int), make(map[session.ID]bool)
 	}
-	if err := s.beat(ctx); err != nil {
+	if _, err := s.beat(ctx); err != nil {
 		return err
 	}
 	s.warnOfEviction(ctx)
