@@ -33,8 +33,11 @@ type watched struct {
 	lost     []tag           // own commits whose answers were lost: these are heard as if they were another server's
 
 	counts   tabCounts // the newest
-	reported int       // the tabs elsewhere that the Listener was told of
+	reported int       // the tabs elsewhere that the Listener was told of, or unreported
 }
+
+// unreported is a number of tabs that none equals.
+const unreported = -1
 
 // point is where a value is in the course of its session. Where Redis goes back in time, so do revisions, in another lineage.
 type point struct{ lineage, rev uint64 }

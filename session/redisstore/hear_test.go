@@ -1,7 +1,9 @@
 package redisstore
 
 import (
+	"context"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -66,4 +68,44 @@ func TestWatchingAgainIsHeard(t *testing.T) {
 	next(t, b.missed)
 	a.mustAdd(h)
 	next(t, b.events)
+}
+
+// failingEars fail to subscribe, once, and are well.
+type failingEars struct {
+	ears
+	failed atomic.Bool
+}
+
+func (e *failingEars) subscribe(ctx context.Context, channels ...string) error {
+	if e.failed.CompareAndSwap(false, true) {
+		return errUnreachable
+	}
+	return e.ears.subscribe(ctx, channels...)
+}
+
+// TestASubscriptionThatFailsIsTriedAgain, where the others go on, and no new one comes.
+func TestASubscriptionThatFailsIsTriedAgain(t *testing.T) {
+	s := serverOn(t, redistest.Start(t))
+	good, _ := s.hears.get()
+	failing := &failingEars{ears: good}
+	s.hears.set(failing)
+	s.mustWatch(session.ID{1})
+	if !failing.failed.Load() {
+		t.Error("nothing failed")
+	}
+}
+
+// TestWhoeverWatchesIsToldOfTabs: a room is left, and before that is known here there is the next, which knows of none.
+func TestWhoeverWatchesIsToldOfTabs(t *testing.T) {
+	redis := redistest.Start(t)
+	a, b := serverOn(t, redis), serverOn(t, redis)
+	id := session.ID{1}
+	b.mustEnter(id)
+	for range 2 {
+		a.mustWatch(id)
+		a.mustEnter(id)
+		if n := next(t, a.tabs); n != 1 {
+			t.Errorf("told of %d tabs", n)
+		}
+	}
 }

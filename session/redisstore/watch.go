@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"time"
 
 	"github.com/seshd/seshd/session"
 )
@@ -17,6 +18,8 @@ func (s *Store) Watch(ctx context.Context, id session.ID) error {
 	if w == nil {
 		w = &watched{}
 		shard.watched[id] = w
+	} else {
+		w.reported = unreported // to whoever watched before: this one knows of none yet
 	}
 	w.watchers++
 	shard.mu.Unlock()
@@ -31,13 +34,18 @@ func (s *Store) Watch(ctx context.Context, id session.ID) error {
 func (s *Store) subscribe(ctx context.Context, id session.ID) error {
 	ctx, cancel := context.WithTimeout(ctx, retryFor)
 	defer cancel()
-	for ctx.Err() == nil {
+	for try := 0; ctx.Err() == nil; try++ {
 		ears, next := s.hears.get()
-		if ears != nil && ears.subscribe(ctx, channelOf(id)) == nil {
-			return nil
+		var again <-chan time.Time
+		if ears != nil {
+			if ears.subscribe(ctx, channelOf(id)) == nil {
+				return nil
+			}
+			again = time.After(pause(try))
 		}
 		select { // the next subscription begins with all that is watched, or else this loop subscribes again
 		case <-next:
+		case <-again:
 		case <-ctx.Done():
 		}
 	}
