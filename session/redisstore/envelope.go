@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -177,5 +178,8 @@ func decodeEnvelope(b []byte) (*envelope, error) {
 	var err, errMove error
 	e.record, err = decodeRecord(record)
 	e.move, errMove = decodeMove(moving)
-	return e, errors.Join(err, errMove)
+	if err := errors.Join(err, errMove); err != nil {
+		return nil, fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	return e, nil
 }

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"sync"
 	"time"
@@ -104,7 +105,7 @@ func (o outbox) errands() (e errands, err error) {
 		case kind == entryToken && len(text) > len(session.TokenKey{}):
 			t := tokenErrand{key: session.TokenKey(text[:len(session.TokenKey{})]), record: text[len(session.TokenKey{}):]}
 			if t.token, err = session.DecodeToken(t.record); err != nil {
-				return errands{}, err
+				return errands{}, fmt.Errorf("%w: %w", errDamaged, err)
 			}
 			e.tokens = append(e.tokens, t)
 		case kind == entryUnlist:

@@ -2,15 +2,22 @@ package redisstore
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"strconv"
 	"time"
+
+	"github.com/redis/rueidis"
 
 	"github.com/seshd/seshd/session"
 )
 
 // sweepChunk is how many due entries are looked at before the next are asked for.
 const sweepChunk = 256
+
+// damagedFor is how long the sweep leaves alone what it cannot read: as long as a server of the version that wrote it may take to come
+// back, without a line in the log for each look. An entry that stayed due would be in the way of the others.
+const damagedFor = time.Hour
 
 // intent is the entry of the due index for a commit that may have to be finished; a session's own is just its id.
 func intent(id session.ID, commit tag) string { return string(id[:]) + string(commit[:]) }
@@ -42,7 +49,7 @@ func (s *Store) sweepShard(ctx context.Context, index string, now time.Time) (en
 			return ended, s.fault("sweep", err)
 		}
 		for _, entry := range entries {
-			expired, err := s.sweepEntry(ctx, index, entry.Member, entry.Score, now)
+			expired, err := s.sweepEntry(ctx, index, entry, now)
 			if expired {
 				ended++
 			}
@@ -57,34 +64,50 @@ func (s *Store) sweepShard(ctx context.Context, index string, now time.Time) (en
 	return ended, ctx.Err()
 }
 
-// sweepEntry looks at one session, and moves its entry to when it will be due. All servers do; one of them ends the session.
-func (s *Store) sweepEntry(ctx context.Context, index, member string, score float64, now time.Time) (expired bool, err error) {
-	if len(member) < len(session.ID{}) {
-		return false, s.fault("sweep", errDamaged)
+// sweepEntry looks at what an entry is of, and moves it to when it will be due. All servers do.
+func (s *Store) sweepEntry(ctx context.Context, index string, entry rueidis.ZScore, now time.Time) (expired bool, err error) {
+	next, expired, err := s.sweepSession(ctx, entry.Member, now)
+	if errors.Is(err, errDamaged) { // the others are not to wait for it
+		_ = s.fault("sweep "+hex.EncodeToString([]byte(entry.Member)), err)
+		next, err = now.Add(damagedFor), nil
 	}
-	id := session.ID([]byte(member[:len(session.ID{})]))
-	e, err := s.read(ctx, id) // which carries out an outbox
-	switch {
-	case errors.Is(err, errDamaged): // the others are not to wait for it
-		_ = s.fault("sweep "+id.String(), err)
-		return false, nil
-	case err != nil:
+	if err != nil {
 		return false, s.fault("sweep", err)
 	}
-	next := ""
-	if e.move != nil && !s.finishLate(ctx, id, e) {
-		next = strconv.FormatFloat(dueScore(now.Add(finishAfter)), 'f', -1, 64)
-	} else if r := e.record; r != nil && member == string(id[:]) {
-		if r.Alive(now) {
-			next = strconv.FormatFloat(dueScore(r.Deadline), 'f', -1, 64)
-		} else if expired, err = s.expire(id, now); err != nil || !expired {
-			return false, err // if it lives after all, the next look finds that
-		}
+	due := ""
+	if !next.IsZero() {
+		due = formatScore(dueScore(next))
 	}
-	if err := s.run(ctx, s.scripts.rearm, []string{index}, member, strconv.FormatFloat(score, 'f', -1, 64), next).Error(); err != nil {
+	if err := s.run(ctx, s.scripts.rearm, []string{index}, entry.Member, formatScore(entry.Score), due).Error(); err != nil {
 		return expired, s.fault("sweep", err)
 	}
 	return expired, nil
+}
+
+func formatScore(score float64) string { return strconv.FormatFloat(score, 'f', -1, 64) }
+
+// sweepSession ends a session that has timed out, which one of the servers does, and says when its entry is due next; zero: no more.
+func (s *Store) sweepSession(ctx context.Context, member string, now time.Time) (next time.Time, expired bool, err error) {
+	if len(member) < len(session.ID{}) {
+		return next, false, errDamaged
+	}
+	id := session.ID([]byte(member[:len(session.ID{})]))
+	e, err := s.read(ctx, id) // which carries out an outbox
+	if err != nil {
+		return next, false, err
+	}
+	switch r := e.record; {
+	case e.move != nil && !s.finishLate(ctx, id, e):
+		return now.Add(finishAfter), false, nil
+	case r == nil || member != string(id[:]):
+		return next, false, nil
+	case r.Alive(now):
+		return r.Deadline, false, nil
+	}
+	if expired, err = s.expire(id, now); !expired {
+		next = now // if it lives after all, the next look finds that
+	}
+	return next, expired, err
 }
 
 // expire ends a session that has timed out, unless it turns out to live.
