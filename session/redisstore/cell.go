@@ -39,7 +39,6 @@ func (s *Store) newCell(ctx context.Context, id session.ID, base *envelope, line
 // run runs the ops, each on what those before it left.
 func (c *cell) run(ops []*op) error {
 	for _, o := range ops {
-		told := len(c.events)
 		before := *c
 		o.err = o.run(c)
 		if c.fault != nil {
@@ -48,7 +47,7 @@ func (c *cell) run(ops []*op) error {
 		if o.err != nil {
 			*c = before
 		}
-		o.current, o.events = c.env.record, c.events[told:len(c.events):len(c.events)]
+		o.current = c.env.record
 	}
 	return nil
 }

@@ -36,6 +36,10 @@ type watched struct {
 	reported int       // the tabs elsewhere that the Listener was told of, or unreported
 }
 
+// maxLost is how many commits whose answers were lost a watched session remembers: Redis carries them out within seconds or never, and in
+// that time few are given up, each after retryFor.
+const maxLost = 64
+
 // unreported is a number of tabs that none equals.
 const unreported = -1
 
@@ -103,6 +107,7 @@ func (s *Store) lose(id session.ID, commit tag) {
 	w := shard.watched[id]
 	if w != nil {
 		w.lost = append(w.lost, commit)
+		w.lost = w.lost[max(0, len(w.lost)-maxLost):]
 	}
 	shard.mu.Unlock()
 	if w != nil {

@@ -16,7 +16,6 @@ type op struct {
 	inside bool // it belongs to something that Close waits for
 
 	// Set by the run that counts.
-	events  []session.Event
 	current *session.Record
 	err     error
 }
@@ -27,8 +26,7 @@ const maxBatch = 64
 // lane is the queue of a session on this server. One compare-and-set is under way at a time: what comes meanwhile is folded
 // into the next. There is a lane only while there is something to do.
 type lane struct {
-	waiting []*op         // guarded by Store.mu
-	wake    chan struct{} // holds one token where something was put into waiting
+	waiting []*op // guarded by Store.mu
 }
 
 // submit gives an op to its session's lane.
@@ -42,25 +40,17 @@ func (s *Store) submit(id session.ID, o *op) {
 	defer s.mu.Unlock()
 	l := s.lanes[id]
 	if l == nil {
-		l = &lane{wake: make(chan struct{}, 1)}
+		l = &lane{}
 		s.lanes[id] = l
 		s.work.Go(func() { s.drive(id, l) })
 	}
 	l.waiting = append(l.waiting, o)
-	select {
-	case l.wake <- struct{}{}:
-	default:
-	}
 }
 
 // take returns the ops for the next commit. Where there are none the lane ends.
 func (s *Store) take(id session.ID, l *lane) []*op {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	select {
-	case <-l.wake:
-	default:
-	}
 	n := min(len(l.waiting), maxBatch)
 	if n == 0 {
 		delete(s.lanes, id)

@@ -137,3 +137,21 @@ func TestACommitWhoseAnswerIsLostCountsOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestFewLostCommitsAreRemembered: the newest, however long the store is out of reach.
+func TestFewLostCommitsAreRemembered(t *testing.T) {
+	s := serverOn(t, redistest.Start(t))
+	h := visitor(1)
+	s.mustWatch(h.ID)
+	commit := func(n uint64) tag { return makeTag(s.node, n) }
+	const given = 2 * maxLost
+	for n := range uint64(given) {
+		s.lose(h.ID, commit(n))
+	}
+	shard := s.shard(h.ID)
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	if lost := shard.watched[h.ID].lost; len(lost) != maxLost || lost[maxLost-1] != commit(given-1) {
+		t.Errorf("%d are remembered, up to %s", len(lost), lost[len(lost)-1])
+	}
+}
