@@ -185,6 +185,10 @@ func (e *envelope) before(now uint64) bool {
 	return e.lineage < now && (e.record != nil || e.move != nil)
 }
 
+// lift has revisions go on above all of earlier lineages. In a cluster one primary may lose some, and another still know which of them the
+// story has.
+func (e *envelope) lift() { e.rev = max(e.rev, session.Lineage(e.lineage).First()) }
+
 // renew stores a value of an earlier lineage at a version that no tab was ever told, from which no delta leads back, and
 // returns what is there then. It is a commit of its own, for what was there may go on meanwhile: a commit on top of it that was made before,
 // and comes now, must find that it is too late, or be renewed itself.
@@ -196,6 +200,7 @@ func (s *Store) renew(ctx context.Context, id session.ID, e *envelope, now uint6
 		moving.after = session.Lineage(now).Renew(moving.after)
 		next.move = &moving
 	}
+	next.lift()
 	next.succeed(makeTag(nodeID{}, now)) // nobody's: what the nodes have committed last is remembered beside it
 	expires := time.Now().Add(unsweptFor)
 	if e.record != nil {
