@@ -167,9 +167,9 @@ func (s *Store) put(ctx context.Context, id session.ID, fence string, e *envelop
 	return nil, nil
 }
 
-// raise has a session begin above all versions and revisions of earlier lineages: Redis may have lost one of this id, and there are tabs that saw it.
-// Of the ops that were folded into one commit each is told and answered with what the last of them left: what was between has no version that
-// no tab ever saw, and was never there for anybody.
+// raise has a session begin above all versions and revisions of earlier lineages: Redis may have lost one of this id, and there are tabs
+// that saw it. Each of the ops that were folded into this commit is told and answered with what the last of them left, and is meant to be:
+// what was between has no version that is above, and nobody ever saw it.
 func (a *attempt) raise(c *cell) {
 	c.env.lift()
 	c.env.record = session.Lineage(c.env.lineage).Renew(c.env.record)

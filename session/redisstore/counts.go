@@ -86,8 +86,8 @@ func (s *Store) recountAll() {
 	s.recountUnsure()
 }
 
-// recountUnsure sets the counts that may be wrong, behind, since each is one question to Redis. It does so for whoever asks while it is
-// at it too: what it fails at, or comes too late for it, the next beat has it set.
+// recountUnsure sets the counts that may be wrong: behind, since each is one question to Redis, and in one pass at a time. What a pass fails
+// at, or what comes too late for it, is for that of the next beat.
 func (s *Store) recountUnsure() {
 	s.behind(func(ctx context.Context) {
 		if s.recounting.CompareAndSwap(false, true) {

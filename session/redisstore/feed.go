@@ -13,8 +13,8 @@ import (
 const feedShards = 64
 
 // feedShard has the sessions of a part of the ids. Whoever tells the feed, or the Listener, of a session holds telling. Whoever sets
-// a count of tabs in Redis holds counting, and whoever adds to one holds it to read, until what Redis says then is known. mu is never held to call out, nor to wait for
-// Redis: what comes from there waits for it.
+// a count of tabs in Redis holds counting, and whoever adds to one holds it to read, until what Redis says to that is known. mu is never held
+// to call out, nor to wait for Redis: what comes from there waits for it.
 type feedShard struct {
 	telling  sync.Mutex
 	counting sync.RWMutex
