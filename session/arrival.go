@@ -27,8 +27,8 @@ func (a *arrival) steps(mine, theirs *Record) ([]Step, error) {
 		a.fresh.Agent = mine.agent(a.asked)
 	}
 	switch {
-	case mine != nil && mine.User == a.User && (mine.Shared || !a.Shared):
-		return nil, a.stay(mine)
+	case mine != nil && mine.User == a.User && (mine.Shared || !a.Shared): // it is in already
+		return a.own(mine)
 	case mine != nil && mine.User != "" && mine.User != a.User:
 		return a.leave(mine, theirs), nil
 	case theirs != nil:
@@ -37,13 +37,7 @@ func (a *arrival) steps(mine, theirs *Record) ([]Step, error) {
 	return a.own(mine)
 }
 
-// stay answers for a device that is in already.
-func (a *arrival) stay(mine *Record) error {
-	a.into.Handle, a.into.Record, a.into.Kept = a.asked, mine, a.kept(mine)
-	return nil
-}
-
-// own makes the visitor's session the user's.
+// own makes the visitor's session the user's. One that is the user's already keeps all it has, and stays shared.
 func (a *arrival) own(mine *Record) ([]Step, error) {
 	old := mine
 	if old == nil {
@@ -57,7 +51,7 @@ func (a *arrival) own(mine *Record) ([]Step, error) {
 		}
 	}
 	next := *old
-	next.Shared = a.Shared
+	next.Shared = old.Shared || a.Shared
 	if err := a.enter(&next, old.without(a.asked.Device), &drop); err != nil {
 		return nil, err
 	}
@@ -129,7 +123,7 @@ func (a *arrival) enter(next *Record, devices []Device, m *Mutation) error {
 	next.User = a.User
 	next.relist(append(devices, d), now)
 	next.touch(h, now, a.manager.timing)
-	a.into.Handle, a.into.Record, a.into.Renewed = h, next, true
+	a.into.Handle, a.into.Record = h, next
 	return nil
 }
 

@@ -97,10 +97,11 @@ func (l *lives) login(t *rapid.T) {
 		t.Fatalf("login: %v", err)
 	}
 	was := d.in
-	if was.user == user && (was.shared || !shared) {
-		if into.Renewed || into.Handle.Device != d.handle.Device {
-			t.Fatalf("a device that was in got a new token")
+	if was.user == user && (was.shared || !shared) { // it is in already: all stays, but for the token
+		if into.Handle.ID != was.id || len(into.Combined) != 0 {
+			t.Fatalf("a device that was in was led to %s, with %v combined", into.Handle.ID, into.Combined)
 		}
+		l.replace(d, into)
 		return
 	}
 	theirs := l.sharedBy(user)

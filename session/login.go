@@ -24,8 +24,7 @@ type Login struct {
 // LoggedInto is what a login led to.
 type LoggedInto struct {
 	Handle   Handle
-	Token    Token // for the cookie; good only where Renewed
-	Renewed  bool  // false: the device was in already, and its cookie stays
+	Token    Token // for the cookie
 	Record   *Record
 	Kept     []string   // the visitor's keys that are in the session now
 	Combined []Combined // those of them that the user's session held too
@@ -77,7 +76,7 @@ func (l Login) keeps(key string, writable func(string) bool) bool {
 
 // Login makes the visitor's session the user's, in one commit: the device gets a new token, the old one is dead at
 // once. Where the user shares a session already, the keys that are kept are combined into that, and the visitor's is gone.
-// A device that is in already stays as it is.
+// A device that is in already gets a new token too, and nothing is combined.
 func (m *Manager) Login(ctx context.Context, h Handle, l Login) (LoggedInto, error) {
 	if err := l.Check(); err != nil {
 		return LoggedInto{}, err
@@ -93,10 +92,8 @@ func (m *Manager) Login(ctx context.Context, h Handle, l Login) (LoggedInto, err
 		return LoggedInto{}, err
 	}
 	a.into.Token = token
-	if a.into.Renewed {
-		m.log.InfoContext(ctx, "login", "session", a.into.Handle.ID.String(), "device", a.into.Handle.Device.String(),
-			"user", l.User, "from", h.ID.String(), "combined", len(a.into.Combined))
-	}
+	m.log.InfoContext(ctx, "login", "session", a.into.Handle.ID.String(), "device", a.into.Handle.Device.String(),
+		"user", l.User, "from", h.ID.String(), "combined", len(a.into.Combined))
 	return a.into, nil
 }
 

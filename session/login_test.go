@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/seshd/seshd/session"
 	"github.com/seshd/seshd/session/pebblestore"
@@ -167,22 +168,38 @@ func TestKeep(t *testing.T) {
 	}
 }
 
-func TestSameUserAgainChangesNothing(t *testing.T) {
-	for _, shared := range []bool{false, true} {
+// TestSameUserAgain: the device gets a new token for a new lifetime, the old one is dead, and the session stays as it was.
+func TestSameUserAgain(t *testing.T) {
+	for _, shared := range [][2]bool{{false, false}, {true, true}, {true, false}} {
 		s := serve(t, session.Options{})
-		in := s.login(s.visitor(`{"cart":1}`), session.Login{User: "ann", Shared: shared})
+		_, guest := s.Begin()
+		guest.Agent = "browser"
+		s.set(guest, `{"cart":1}`)
+		in := s.login(guest, session.Login{User: "ann", Shared: shared[0]})
 		s.set(in.Handle, `{"_private":2}`)
 		before, _ := s.Load(context.Background(), in.Handle)
 		end, _ := s.StoryEnd(context.Background())
-		again := s.login(in.Handle, session.Login{User: "ann", Shared: shared, Keep: session.Globs{}})
-		after, _ := s.Load(context.Background(), in.Handle)
-		now, _ := s.StoryEnd(context.Background())
-		if again.Renewed || again.Handle.Device != in.Handle.Device || again.Record.ID != in.Record.ID || len(again.Combined) != 0 {
+		asked := in.Handle
+		asked.Agent = "" // as a backend asks
+		again := s.login(asked, session.Login{User: "ann", Shared: shared[1], Keep: session.Globs{}, Combine: map[string]session.How{"cart": session.Sum}})
+		if again.Handle.ID != in.Handle.ID || again.Handle.Device == in.Handle.Device || !again.Handle.Ends.After(in.Handle.Ends) ||
+			!slices.Equal(again.Kept, []string{"_private", "cart"}) || len(again.Combined) != 0 {
 			t.Errorf("shared %v: the second login led to %+v", shared, again)
 		}
-		if diff := cmp.Diff(before, after, cmp.AllowUnexported(session.State{})); diff != "" || now != end {
+		s.wantDead(in.Handle, session.StaleCookie)
+		after, err := s.Load(context.Background(), again.Handle)
+		if err != nil || len(after.Devices) != 1 || after.Devices[0].Agent != "browser" {
+			t.Fatalf("shared %v: after the second login there is %+v, %v", shared, after, err)
+		}
+		if diff := cmp.Diff(before, after, cmp.AllowUnexported(session.State{}),
+			cmpopts.IgnoreFields(session.Record{}, "Devices", "Epoch", "Touched", "Deadline")); diff != "" {
 			t.Errorf("shared %v: the second login changed the session: %s", shared, diff)
 		}
+		lines, _, err := s.Story(context.Background(), end, 10)
+		if err != nil || len(lines) != 1 || lines[0].Cause != session.LoggedIn || lines[0].Device != again.Handle.Device || lines[0].From != (session.ID{}) {
+			t.Errorf("shared %v: the story of the second login is %+v, %v", shared, lines, err)
+		}
+		s.wantSessions("ann", in.Handle.ID)
 	}
 }
 
@@ -243,7 +260,7 @@ func TestApartBecomesShared(t *testing.T) {
 	apart := s.login(s.visitor(`{"cart":1}`), session.Login{User: "ann"}).Handle
 	s.set(apart, `{"_customer":7}`)
 	shared := s.login(apart, session.Login{User: "ann", Shared: true})
-	if shared.Handle.ID != apart.ID || !shared.Renewed {
+	if shared.Handle.ID != apart.ID || shared.Handle.Device == apart.Device {
 		t.Errorf("led to %+v", shared.Handle)
 	}
 	s.wantData(shared.Handle, `{"_customer":7,"cart":1}`)

@@ -33,7 +33,7 @@ func (m *Manager) Rotate(ctx context.Context, h Handle) (LoggedInto, error) {
 		return LoggedInto{}, err
 	}
 	token, fresh := m.Begin()
-	into := LoggedInto{Token: token, Renewed: true, Combined: []Combined{}}
+	into := LoggedInto{Token: token, Combined: []Combined{}}
 	err := m.update(Update{
 		Handle: h, Cause: Rotated,
 		Change: func(current *Record) (*Record, error) {

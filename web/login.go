@@ -16,7 +16,7 @@ func Login(r *http.Request, l session.Login) (session.LoggedInto, error) {
 		return session.LoggedInto{}, req.err
 	}
 	into, err := req.app.manager.Login(r.Context(), req.visitor.handle, l)
-	if err != nil || !into.Renewed {
+	if err != nil {
 		return into, err
 	}
 	cookie, err := req.app.cookies.seal(isSecure(r), into.Token, into.Handle.Issued)

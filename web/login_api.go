@@ -52,7 +52,7 @@ func (a *App) rotate(w http.ResponseWriter, r *http.Request) {
 
 func (a *App) answerLogin(w http.ResponseWriter, r *http.Request, into session.LoggedInto, err error) {
 	answer := loggedIn{SetCookie: []string{}, Kept: into.Kept, Combined: into.Combined}
-	if err == nil && into.Renewed {
+	if err == nil {
 		var cookie *http.Cookie
 		if cookie, err = a.cookies.seal(a.relayedOverHTTPS(r), into.Token, into.Handle.Issued); err == nil {
 			answer.SetCookie = append(answer.SetCookie, cookie.String())

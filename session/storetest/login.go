@@ -169,6 +169,35 @@ func loginOfTheUnwritten(s *suite) {
 	s.wantSessions(h.ID)
 }
 
+// loginAgain: a device that is in gets another token in the same session.
+func loginAgain(s *suite) {
+	h := handle(1)
+	s.mustIncr(h, time.Hour)
+	s.mustLogin(h, handle(11))
+	fresh, _ := s.load(h.ID).Handle(handle(11).Device)
+	again := renewed(h, 12)
+	before, newest := len(s.events()), s.newest()
+	s.mustLogin(fresh, again)
+	check := func() {
+		s.Helper()
+		if r := s.load(h.ID); r == nil || r.User != user || !r.Shared || r.State.Version != 1 || len(r.Devices) != 1 || len(r.Absorbed) != 0 {
+			s.Errorf("the session is %+v", r)
+		}
+		s.wantSessions(h.ID)
+		s.wantReplaced(h)
+		s.wantReplaced(fresh)
+		s.wantLive(again)
+	}
+	check()
+	told := s.events()[before:]
+	if len(told) != 1 || told[0].Record == nil || told[0].Replaced != fresh.Device || told[0].Into != (session.ID{}) {
+		s.Errorf("the feed told %+v", told)
+	}
+	s.wantStory(newest, session.Life{Cause: session.LoggedIn, ID: h.ID, Device: again.Device, User: user})
+	s.store = s.reopen()
+	check()
+}
+
 func loginCombines(s *suite) {
 	first, second := handle(1), handle(2)
 	s.mustIncr(first, time.Hour)

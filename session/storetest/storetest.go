@@ -39,6 +39,7 @@ func Run(t *testing.T, open func(t *testing.T) (store session.Store, reopen func
 		"ClosedRefuses":                 closedRefuses,
 		"LoginMakesTheSessionTheUsers":  loginMakesTheSessionTheUsers,
 		"LoginOfTheUnwritten":           loginOfTheUnwritten,
+		"LoginAgain":                    loginAgain,
 		"LoginCombines":                 loginCombines,
 		"LoginMeetsOnlyTheShared":       loginMeetsOnlyTheShared,
 		"LoginThatFailsChangesNothing":  loginThatFailsChangesNothing,
