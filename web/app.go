@@ -184,7 +184,11 @@ func (a *App) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = a.withPeer(r)
 	if err := surplus(r); err != nil && !opensTab(r) {
 		w.Header().Set("Connection", "close")
-		a.refuse(w, r, err)
+		refuse := func(w http.ResponseWriter, r *http.Request) { a.refuse(w, r, err) }
+		if r.URL.Path == "/session" || strings.HasPrefix(r.URL.Path, "/session/") {
+			refuse = a.guard(http.HandlerFunc(refuse))
+		}
+		refuse(w, r)
 		return
 	}
 	a.routes.ServeHTTP(w, r)

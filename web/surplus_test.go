@@ -72,6 +72,21 @@ func (s *server) untilServed(b *browser) {
 	}
 }
 
+func TestAPageOfAnAllowedOriginReadsThatThereAreTooManyConnections(t *testing.T) {
+	const shop = "https://shop.example"
+	s := start(t, setup{web: web.Options{MaxConnections: 1, AllowedOrigins: []string{shop}}})
+	s.visit()
+	late := s.browser()
+	for _, a := range []answer{late.get("/session", "Origin", shop), late.post(`{}`, "Origin", shop), late.get("/session/keys/a", "Origin", shop)} {
+		a.guarded().problem(503, "unavailable")
+		same(t, a.header.Get("Access-Control-Allow-Origin"), shop)
+		same(t, a.header.Get("Access-Control-Allow-Credentials"), "true")
+	}
+	if a := late.get("/nothing", "Origin", shop); a.header.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("%s: %v", a.what, a.header)
+	}
+}
+
 func TestAConnectionOverTheLimitIsClosedAfterItsAnswer(t *testing.T) {
 	s := start(t, setup{web: web.Options{MaxConnections: 1}})
 	s.visit()
