@@ -66,8 +66,8 @@ func (a *arrival) combine(mine, theirs *Record) ([]Step, error) {
 	for _, key := range a.into.Kept {
 		value, _ := mine.State.Get(key)
 		if have, both := theirs.State.Get(key); both {
-			how := a.how(key)
-			value = how.combine(have, value)
+			var how How
+			value, how = a.how(key).combine(have, value)
 			a.into.Combined = append(a.into.Combined, Combined{key, how})
 		}
 		set.Set[key] = value

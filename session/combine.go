@@ -25,64 +25,78 @@ func (h How) known() bool {
 	return false
 }
 
-// combine joins two compact values.
-func (h How) combine(theirs, mine json.RawMessage) json.RawMessage {
+// combine joins two compact values, and says which way took effect.
+func (h How) combine(theirs, mine json.RawMessage) (json.RawMessage, How) {
+	value, joined := theirs, false
 	switch h {
 	case Mine:
-		return mine
+		return mine, Mine
 	case Sum:
-		return itemwise(theirs, mine, sum)
+		value, joined = itemwise(theirs, mine, sum)
 	case Max:
-		return itemwise(theirs, mine, larger)
+		value, joined = itemwise(theirs, mine, larger)
 	case Union:
-		return union(theirs, mine)
+		value, joined = union(theirs, mine)
 	}
-	return theirs
+	if !joined {
+		return theirs, Theirs
+	}
+	return value, h
 }
 
-// itemwise joins numbers, and objects of numbers at any depth; a nil theirs is an item that only the visitor has.
-func itemwise(theirs, mine json.RawMessage, join func(a, b json.RawMessage) json.RawMessage) json.RawMessage {
+// joiner joins two numbers; where it cannot, the user's stays.
+type joiner func(theirs, mine json.RawMessage) (value json.RawMessage, joined bool)
+
+// itemwise joins numbers, and objects of numbers at any depth; a nil theirs is an item that only the visitor has. Objects
+// are joined if any of the visitor's items is, or if there are none.
+func itemwise(theirs, mine json.RawMessage, join joiner) (value json.RawMessage, joined bool) {
 	switch {
 	case theirs == nil:
-		return mine
+		return mine, true
 	case isNumber(theirs) && isNumber(mine):
 		return join(theirs, mine)
 	case isObject(theirs) && isObject(mine):
-		return zip(theirs, mine, func(old, value json.RawMessage) json.RawMessage { return itemwise(old, value, join) })
+		joined = len(mine) == len("{}")
+		value = zip(theirs, mine, func(old, value json.RawMessage) json.RawMessage {
+			item, taken := itemwise(old, value, join)
+			joined = joined || taken
+			return item
+		})
+		return value, joined
 	}
-	return theirs
+	return theirs, false
 }
 
-func sum(theirs, mine json.RawMessage) json.RawMessage {
+func sum(theirs, mine json.RawMessage) (json.RawMessage, bool) {
 	total, err := add(theirs, mine)
 	if err != nil { // it has no place: a login is no occasion to fail for that
-		return theirs
+		return theirs, false
 	}
-	return total
+	return total, true
 }
 
-func larger(theirs, mine json.RawMessage) json.RawMessage {
+func larger(theirs, mine json.RawMessage) (json.RawMessage, bool) {
 	x, errX := strconv.ParseInt(string(theirs), 10, 64)
 	y, errY := strconv.ParseInt(string(mine), 10, 64)
 	if errX == nil && errY == nil {
 		if y > x {
-			return mine
+			return mine, true
 		}
-		return theirs
+		return theirs, true
 	}
 	// Out of range parses to an infinity, which compares as it should.
 	f, _ := strconv.ParseFloat(string(theirs), 64)
 	g, _ := strconv.ParseFloat(string(mine), 64)
 	if g > f {
-		return mine
+		return mine, true
 	}
-	return theirs
+	return theirs, true
 }
 
 // union compares elements by their text.
-func union(theirs, mine json.RawMessage) json.RawMessage {
+func union(theirs, mine json.RawMessage) (json.RawMessage, bool) {
 	if !isArray(theirs) || !isArray(mine) {
-		return theirs
+		return theirs, false
 	}
 	have := map[string]bool{}
 	for element := range elements(theirs) {
@@ -99,5 +113,5 @@ func union(theirs, mine json.RawMessage) json.RawMessage {
 		}
 		more = append(more, element...)
 	}
-	return concat(theirs, append(more, ']'))
+	return concat(theirs, append(more, ']')), true
 }

@@ -11,55 +11,61 @@ func TestCombine(t *testing.T) {
 	for _, test := range []struct {
 		how                How
 		theirs, mine, want string
+		kept               bool // though asked for otherwise, the user's stays
 	}{
-		{Theirs, `1`, `2`, `1`},
-		{Mine, `1`, `2`, `2`},
-		{Mine, `{"a":1}`, `null`, `null`},
+		{Theirs, `1`, `2`, `1`, false},
+		{Mine, `1`, `2`, `2`, false},
+		{Mine, `{"a":1}`, `null`, `null`, false},
 
-		{Sum, `1`, `2`, `3`},
-		{Sum, `9007199254740993`, `1`, `9007199254740994`}, // no double in between
-		{Sum, `9223372036854775807`, `-7`, `9223372036854775800`},
-		{Sum, `9223372036854775807`, `1`, `9223372036854775807`}, // no place: the user's stays
-		{Sum, `1.5`, `1`, `2.5`},
-		{Sum, `1e400`, `1`, `1e400`},
-		{Sum, `1`, `1e400`, `1`},
-		{Sum, `1.7e308`, `1.7e308`, `1.7e308`},
-		{Sum, `"1"`, `2`, `"1"`},
-		{Sum, `1`, `"2"`, `1`},
-		{Sum, `null`, `2`, `null`},
-		{Sum, `[1]`, `[2]`, `[1]`},
-		{Sum, `{"a":1}`, `2`, `{"a":1}`},
-		{Sum, `{"a":1,"b":2}`, `{"b":3,"c":4}`, `{"a":1,"b":5,"c":4}`},
-		{Sum, `{"a":{"n":1,"t":"x"}}`, `{"a":{"n":2,"t":"y","m":5}}`, `{"a":{"n":3,"t":"x","m":5}}`},
-		{Sum, `{"a":1}`, `{"a":{"b":1}}`, `{"a":1}`},
-		{Sum, `{"a":null}`, `{"a":1,"b":null}`, `{"a":null,"b":null}`},
-		{Sum, `{"\u0061":1}`, `{"a":2}`, `{"\u0061":3}`},
-		{Sum, `{}`, `{}`, `{}`},
+		{Sum, `1`, `2`, `3`, false},
+		{Sum, `9007199254740993`, `1`, `9007199254740994`, false}, // no double in between
+		{Sum, `9223372036854775807`, `-7`, `9223372036854775800`, false},
+		{Sum, `9223372036854775807`, `1`, `9223372036854775807`, true}, // no place: the user's stays
+		{Sum, `1.5`, `1`, `2.5`, false},
+		{Sum, `1e400`, `1`, `1e400`, true},
+		{Sum, `1`, `1e400`, `1`, true},
+		{Sum, `1.7e308`, `1.7e308`, `1.7e308`, true},
+		{Sum, `"1"`, `2`, `"1"`, true},
+		{Sum, `1`, `"2"`, `1`, true},
+		{Sum, `null`, `2`, `null`, true},
+		{Sum, `[1]`, `[2]`, `[1]`, true},
+		{Sum, `{"a":1}`, `2`, `{"a":1}`, true},
+		{Sum, `{"a":1,"b":2}`, `{"b":3,"c":4}`, `{"a":1,"b":5,"c":4}`, false},
+		{Sum, `{"a":{"n":1,"t":"x"}}`, `{"a":{"n":2,"t":"y","m":5}}`, `{"a":{"n":3,"t":"x","m":5}}`, false},
+		{Sum, `{"a":1}`, `{"a":{"b":1}}`, `{"a":1}`, true},
+		{Sum, `{"a":null}`, `{"a":1,"b":null}`, `{"a":null,"b":null}`, false},
+		{Sum, `{"\u0061":1}`, `{"a":2}`, `{"\u0061":3}`, false},
+		{Sum, `{}`, `{}`, `{}`, false},
+		{Sum, `{"a":1}`, `{}`, `{"a":1}`, false},
+		{Sum, `{"a":"x"}`, `{"a":1,"b":2}`, `{"a":"x","b":2}`, false},
 
-		{Max, `1`, `2`, `2`},
-		{Max, `2`, `1`, `2`},
-		{Max, `9007199254740993`, `9007199254740992`, `9007199254740993`},
-		{Max, `9007199254740992`, `9007199254740993`, `9007199254740993`},
-		{Max, `1`, `1e400`, `1e400`},
-		{Max, `1`, `-1e400`, `1`},
-		{Max, `1.0`, `1`, `1.0`},
-		{Max, `1`, `"z"`, `1`},
-		{Max, `{"a":1,"b":9}`, `{"a":2,"b":3,"c":1}`, `{"a":2,"b":9,"c":1}`},
+		{Max, `1`, `2`, `2`, false},
+		{Max, `2`, `1`, `2`, false},
+		{Max, `9007199254740993`, `9007199254740992`, `9007199254740993`, false},
+		{Max, `9007199254740992`, `9007199254740993`, `9007199254740993`, false},
+		{Max, `1`, `1e400`, `1e400`, false},
+		{Max, `1`, `-1e400`, `1`, false},
+		{Max, `1.0`, `1`, `1.0`, false},
+		{Max, `1`, `"z"`, `1`, true},
+		{Max, `{"a":1,"b":9}`, `{"a":2,"b":3,"c":1}`, `{"a":2,"b":9,"c":1}`, false},
 
-		{Union, `["a"]`, `["b","a"]`, `["a","b"]`},
-		{Union, `[1,1]`, `[2,2,1]`, `[1,1,2]`},
-		{Union, `[]`, `[1,1]`, `[1]`},
-		{Union, `[1]`, `[]`, `[1]`},
-		{Union, `[]`, `[]`, `[]`},
-		{Union, `[null,{"a":[1,2]}]`, `[{"a":[1,2]},null,{"a":[2,1]},"a,b]"]`, `[null,{"a":[1,2]},{"a":[2,1]},"a,b]"]`},
-		{Union, `{"a":1}`, `[1]`, `{"a":1}`},
-		{Union, `[1]`, `null`, `[1]`},
-		{Union, `null`, `[1]`, `null`},
+		{Union, `["a"]`, `["b","a"]`, `["a","b"]`, false},
+		{Union, `[1,1]`, `[2,2,1]`, `[1,1,2]`, false},
+		{Union, `[]`, `[1,1]`, `[1]`, false},
+		{Union, `[1]`, `[]`, `[1]`, false},
+		{Union, `[]`, `[]`, `[]`, false},
+		{Union, `[null,{"a":[1,2]}]`, `[{"a":[1,2]},null,{"a":[2,1]},"a,b]"]`, `[null,{"a":[1,2]},{"a":[2,1]},"a,b]"]`, false},
+		{Union, `{"a":1}`, `[1]`, `{"a":1}`, true},
+		{Union, `[1]`, `null`, `[1]`, true},
+		{Union, `null`, `[1]`, `null`, true},
 	} {
 		theirs, mine := json.RawMessage(test.theirs), json.RawMessage(test.mine)
-		got := test.how.combine(theirs, mine)
+		got, how := test.how.combine(theirs, mine)
 		if string(got) != test.want {
 			t.Errorf("%s of %s and %s is %s, want %s", test.how, test.theirs, test.mine, got, test.want)
+		}
+		if want := map[bool]How{false: test.how, true: Theirs}[test.kept]; how != want {
+			t.Errorf("%s of %s and %s is told as %s, want %s", test.how, test.theirs, test.mine, how, want)
 		}
 		if string(theirs) != test.theirs || string(mine) != test.mine {
 			t.Errorf("%s of %s and %s changed them: %s, %s", test.how, test.theirs, test.mine, theirs, mine)
@@ -73,7 +79,10 @@ func TestCombineGivesJSON(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := rapid.SampledFrom([]How{Theirs, Mine, Sum, Max, Union}).Draw(t, "how")
 		theirs, mine := value.Draw(t, "theirs"), value.Draw(t, "mine")
-		got := h.combine(json.RawMessage(theirs), json.RawMessage(mine))
+		got, how := h.combine(json.RawMessage(theirs), json.RawMessage(mine))
+		if how == Theirs && string(got) != theirs {
+			t.Fatalf("%s of %s and %s is %s, and told as the user's", h, theirs, mine, got)
+		}
 		if compact, err := Compact(got); err != nil || string(compact) != string(got) {
 			t.Fatalf("%s of %s and %s is %s: %v", h, theirs, mine, got, err)
 		}

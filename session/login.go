@@ -33,7 +33,7 @@ type LoggedInto struct {
 // Combined tells what became of a key that both sessions held.
 type Combined struct {
 	Key string `json:"key"`
-	How How    `json:"how"`
+	How How    `json:"how"` // as it came out: Theirs where what was asked for could not be done
 }
 
 // CheckUser says whether a text can be an app's name of a user. It goes into headers and logs; whoever reads a header
