@@ -50,6 +50,20 @@ func TestIfMatchIsIfVersionAndAnswers412(t *testing.T) {
 	b.do("DELETE", "/session", "", "If-Match", `"5"`).want(204)
 }
 
+func TestIfMatchHoldsForWhoeverHasNoSessionToEnd(t *testing.T) {
+	s := start(t, setup{})
+	for tag, code := range map[string]string{`"1"`: "conflict", `"` + strings.Repeat("0", 32) + `:0"`: "conflict", `"one"`: "bad_request"} {
+		status := map[string]int{"conflict": 412, "bad_request": 400}[code]
+		p := s.browser().do("DELETE", "/session", "", "If-Match", tag).guarded().problem(status, code)
+		if code == "conflict" && p["version"] != 0.0 {
+			t.Errorf("If-Match %s: %v", tag, p)
+		}
+	}
+	for _, tag := range []string{`"0"`, "*"} {
+		s.browser().do("DELETE", "/session", "", "If-Match", tag).want(204)
+	}
+}
+
 func TestAMalformedIfMatchIsABadRequestAndWritesNothing(t *testing.T) {
 	b := start(t, setup{}).visit()
 	for _, bad := range []string{`1`, `0`, `"one"`, `""`, `"`, `"-1"`, `W/"0"`, `""0""`, `"0`, `"18446744073709551616"`, `"0", "1"`} {

@@ -97,11 +97,16 @@ func (a *App) bodyOf(r *http.Request, want string, decode func([]byte) (session.
 
 func (a *App) deleteSession(w http.ResponseWriter, r *http.Request) {
 	v, err := a.visit(r)
-	if err == nil && v.cookie == nil {
-		var ifVersion *uint64
-		if ifVersion, err = ifMatch(r, &v); err == nil {
-			err = a.manager.Destroy(r.Context(), v.handle, ifVersion)
-		}
+	var ifVersion *uint64
+	if err == nil {
+		ifVersion, err = ifMatch(r, &v)
+	}
+	switch {
+	case err != nil:
+	case v.cookie == nil:
+		err = a.manager.Destroy(r.Context(), v.handle, ifVersion)
+	default: // a newcomer's is not there to be ended: only the condition remains
+		_, err = stateOf(v.record).Apply(&session.Mutation{IfVersion: ifVersion}, session.Rules{})
 	}
 	if err != nil && session.CodeOf(err) != session.NoSuchSession { // ended meanwhile is what was asked for
 		a.refuse(w, r, err)
