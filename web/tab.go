@@ -54,17 +54,16 @@ type tab struct {
 	closed  bool      // our half of the closing handshake was sent
 	news    bool      // the room may have something to tell
 	ping    bool      // a ping is due
-	over    int32     // mutations refused for their rate since overSince
 	answers []*answer // to what the tab sent, in order, that no writer has taken
 	owed    int       // answers that were not written yet
 	pong    *string   // the newest ping that was not answered
 	bye     *hub.Bye  // why the tab is being closed from our side
 	spot    spot      // where it is parked; zero: it has a reader
+	over    *refusals // of mutations, for their rate; nil: none yet
 
 	// On the clock of App.uptime; small, since every idle tab has them.
-	heard     time.Duration // the last sign of life
-	overSince time.Duration
-	paid      time.Duration // up to when the frames that no rate counts are paid for
+	heard time.Duration // the last sign of life
+	paid  time.Duration // up to when the frames that no rate counts are paid for
 }
 
 // answer is a place in the order of a tab's answers, taken when a frame is read.

@@ -50,13 +50,22 @@ func (t *tab) payAnswer(result session.Result, err error) {
 	}
 }
 
-// payRefusal counts a mutation that was over a rate, and says whether they are too many.
+// refusals says when the last ones were, the oldest at n%maxRefusals.
+type refusals struct {
+	at [maxRefusals]time.Duration
+	n  int
+}
+
+// payRefusal counts a mutation that was over a rate, and says whether they are too many. Few tabs ever have one.
 func (t *tab) payRefusal() bool {
-	if now := t.app.uptime(); now-t.overSince > refusalWindow {
-		t.overSince, t.over = now, 0
+	if t.over == nil {
+		t.over = new(refusals)
 	}
-	t.over++
-	return t.over > maxRefusals
+	now, oldest := t.app.uptime(), &t.over.at[t.over.n%maxRefusals]
+	tooMany := t.over.n >= maxRefusals && now-*oldest <= refusalWindow
+	*oldest = now
+	t.over.n++
+	return tooMany
 }
 
 // uptime is a clock in eight bytes that nobody sets back.

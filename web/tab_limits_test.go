@@ -31,6 +31,25 @@ func TestOnlyManyRefusalsWithinTheWindowAreTooMany(t *testing.T) {
 	})
 }
 
+// The window ends with each refusal, wherever it began: there is no border that a burst could sit on.
+func TestTheWindowOfRefusalsSlides(t *testing.T) {
+	onAClock(t, func(t *testing.T, x *tab) {
+		x.payRefusal() // at which a window that stands still would begin
+		time.Sleep(refusalWindow - time.Second/2)
+		for i := range maxRefusals - 5 {
+			if x.payRefusal() {
+				t.Fatalf("refusal %d is too many", i+2)
+			}
+		}
+		time.Sleep(time.Second)
+		for i := range 6 {
+			if tooMany := x.payRefusal(); tooMany != (i == 5) {
+				t.Errorf("with %d in the last second and a half, too many is %v", maxRefusals-4+i, tooMany)
+			}
+		}
+	})
+}
+
 func TestFreeFramesAreFreeUpToTheirRate(t *testing.T) {
 	onAClock(t, func(t *testing.T, x *tab) {
 		time.Sleep(time.Second) // the server's first, in which there is less to spend
