@@ -2,8 +2,13 @@ package session
 
 import (
 	"encoding/json"
-	"slices"
 	"strconv"
+)
+
+// How deep a patch of the whole session and a value stand in the wire form of a mutation: {"merge":{"cart":1}}.
+const (
+	patchDepth = 1
+	valueDepth = 2
 )
 
 // MaxMutationID is the largest id of a mutation: the largest integer that JavaScript holds exactly.
@@ -41,7 +46,7 @@ func DecodeMutation(text []byte) (Mutation, error) {
 
 // DecodeMergePatch reads an RFC 7396 merge patch of the whole session: each member is the patch of a key.
 func DecodeMergePatch(text []byte) (Mutation, error) {
-	patch, err := Compact(text)
+	patch, err := compactWithin(patchDepth, text)
 	if err != nil {
 		return Mutation{}, err
 	}
@@ -112,20 +117,18 @@ func decodeID(value []byte) (uint64, error) {
 	return id, nil
 }
 
-func decodeNames(value []byte) ([]string, error) {
-	var names []string
-	if !isArray(value) || json.Unmarshal(value, &names) != nil || slices.Contains(elementsNull(value), true) {
-		return nil, Refuse(BadRequest, `"delete" is an array of keys`)
+func decodeNames(value []byte) (names []string, err error) {
+	err = Refuse(BadRequest, `"delete" is an array of keys`)
+	if !isArray(value) {
+		return nil, err
+	}
+	for element := range elements(value) {
+		if !isString(element) {
+			return nil, err
+		}
+		names = append(names, unquote(element))
 	}
 	return names, nil
-}
-
-// elementsNull says of each element whether it is null, which json.Unmarshal would take for an empty string.
-func elementsNull(array []byte) (null []bool) {
-	for element := range elements(array) {
-		null = append(null, isNull(element))
-	}
-	return null
 }
 
 func decodeValues(field string, object []byte) (map[string]json.RawMessage, error) {
@@ -162,7 +165,7 @@ func (m *Mutation) Check() error {
 		compacted := make(map[string]json.RawMessage, len(*operands))
 		for key, value := range *operands {
 			var err error
-			if compacted[key], err = Compact(value); err != nil {
+			if compacted[key], err = compactWithin(valueDepth, value); err != nil {
 				return err
 			}
 		}

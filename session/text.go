@@ -13,19 +13,22 @@ const MaxDepth = 64
 
 // Compact checks text as the contract wants it (one JSON value, valid UTF-8, no duplicate members, nesting
 // of at most MaxDepth) and returns it without insignificant whitespace. Numbers and strings keep their exact text.
-func Compact(text []byte) (json.RawMessage, error) {
+func Compact(text []byte) (json.RawMessage, error) { return compactWithin(0, text) }
+
+// compactWithin is Compact for text that is to stand within so many objects.
+func compactWithin(depth int, text []byte) (json.RawMessage, error) {
 	if !utf8.Valid(text) {
 		return nil, Refuse(InvalidJSON, "not valid UTF-8")
 	}
 	var compact bytes.Buffer
 	compact.Grow(len(text))
 	if err := json.Compact(&compact, text); err != nil {
-		if deeper(text) { // of the two reasons the one that names a limit
+		if deeper(depth, text) { // of the two reasons the one that names a limit
 			return nil, tooDeep
 		}
 		return nil, Refuse(InvalidJSON, "not valid JSON: %v", err)
 	}
-	if _, err := checkValue(compact.Bytes(), 0, 0); err != nil {
+	if _, err := checkValue(compact.Bytes(), 0, depth); err != nil {
 		return compact.Bytes(), err
 	}
 	return compact.Bytes(), nil
@@ -34,8 +37,8 @@ func Compact(text []byte) (json.RawMessage, error) {
 var tooDeep = Refuse(InvalidJSON, "nested deeper than %d", MaxDepth)
 
 // deeper says whether text that is no JSON opens more arrays and objects than may nest.
-func deeper(text []byte) bool {
-	depth, quoted := 0, false
+func deeper(depth int, text []byte) bool {
+	quoted := false
 	for i := 0; i < len(text) && depth <= MaxDepth; i++ {
 		switch c := text[i]; {
 		case quoted && c == '\\':
@@ -176,19 +179,9 @@ func endOfContainer(text []byte, i int) int {
 	}
 }
 
-func unquote(quoted []byte) string {
-	if bytes.IndexByte(quoted, '\\') < 0 {
-		return string(quoted[1 : len(quoted)-1])
-	}
-	var s string
-	if err := json.Unmarshal(quoted, &s); err != nil {
-		panic("session: unquote of text that json.Compact refused: " + err.Error())
-	}
-	return s
-}
-
 func isObject(value []byte) bool { return len(value) > 0 && value[0] == '{' }
 func isArray(value []byte) bool  { return len(value) > 0 && value[0] == '[' }
+func isString(value []byte) bool { return len(value) > 0 && value[0] == '"' }
 func isNull(value []byte) bool   { return string(value) == "null" }
 func isNumber(value []byte) bool {
 	return len(value) > 0 && (value[0] == '-' || '0' <= value[0] && value[0] <= '9')

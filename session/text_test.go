@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 // TestMerge has the test cases of RFC 7396, appendix A, and what the usual library gets wrong.
@@ -71,6 +72,8 @@ func TestCompact(t *testing.T) {
 		{`{"a":{"a":1},"b":{"a":1}}`, `{"a":{"a":1},"b":{"a":1}}`},
 		{`{"a":1,"a":2}`, ""},
 		{`{"a":1,"\u0061":2}`, ""},
+		{`{"\ud800":1,"\uD800":2}`, ""},
+		{`{"\ud800":1,"\ud801":2,"\ufffd":3}`, `{"\ud800":1,"\ud801":2,"\ufffd":3}`}, // three names
 		{`[{"x":{"y":1,"y":1}}]`, ""},
 		{`{"1":1,"2":1,"3":1,"4":1,"5":1,"6":1,"7":1,"8":1,"9":1,"10":1,"9":1}`, ""},
 		{deep(MaxDepth), deep(MaxDepth)},
@@ -119,6 +122,11 @@ func TestDecodeMutationRefusals(t *testing.T) {
 		`{"id":5,"delete":[".."]}`:                             BadKey,
 		`{"id":5,"set":{"a\u0000":1}}`:                         BadKey,
 		`{"id":5,"set":{"a\u0085":1}}`:                         BadKey,
+		`{"id":5,"set":{"\ud800":1}}`:                          BadKey,
+		`{"id":5,"merge":{"a\uDC00":1}}`:                       BadKey,
+		`{"id":5,"append":{"\ud800\ud800":[]}}`:                BadKey,
+		`{"id":5,"incr":{"\ud800\u0061":1}}`:                   BadKey,
+		`{"id":5,"delete":["\udc00\ud800"]}`:                   BadKey,
 		`{"id":5,"set":{"` + strings.Repeat("é", 65) + `":1}}`: BadKey,
 		`{"id":0}`:                BadRequest,
 		`{"id":1.5}`:              BadRequest,
@@ -133,6 +141,47 @@ func TestDecodeMutationRefusals(t *testing.T) {
 			t.Errorf("DecodeMutation(%.60s) lost the id", text)
 		}
 	}
+}
+
+// TestPatchesAndValuesNestAsAMutationMay: whatever way a value comes, it is no deeper than a mutation could write it.
+func TestPatchesAndValuesNestAsAMutationMay(t *testing.T) {
+	deep := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
+	for n := MaxDepth - 4; n <= MaxDepth+1; n++ {
+		_, want := DecodeMutation([]byte(`{"merge":{"a":` + deep(n) + `}}`))
+		_, patch := DecodeMergePatch([]byte(`{"a":` + deep(n) + `}`))
+		value := (&Mutation{Set: map[string]json.RawMessage{"a": json.RawMessage(deep(n))}}).Check()
+		for what, err := range map[string]error{"a mutation": want, "a patch": patch, "a value": value} {
+			if good := n <= MaxDepth-2; (err == nil) != good || !good && CodeOf(err) != InvalidJSON {
+				t.Errorf("%s with a value nested %d: %v", what, n, err)
+			}
+		}
+	}
+}
+
+// FuzzUnquote: a string is what encoding/json says, but for halves of surrogate pairs, of which that makes U+FFFD.
+func FuzzUnquote(f *testing.F) {
+	for _, seed := range []string{`a\u0062\n\"\\\/\b\f\r\t`, `\ud83c\udf52`, `\ud83c`, `\udf52\ud83c`, `\ud83c\ud83c\udf52x`, `\ud83cA\\udf52`, `é�\ufffd`} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		quoted := []byte(`"` + text + `"`)
+		var want string
+		if !utf8.ValidString(text) || json.Unmarshal(quoted, &want) != nil {
+			return
+		}
+		got := unquote(quoted)
+		var plain []rune
+		for len(got) > 0 {
+			r, size := utf8.DecodeRuneInString(got)
+			if r == utf8.RuneError && size == 1 {
+				size = len("\xed\xa0\x80")
+			}
+			plain, got = append(plain, r), got[size:]
+		}
+		if string(plain) != want {
+			t.Errorf("%s is %q, want %q", quoted, string(plain), want)
+		}
+	})
 }
 
 // TestRefusalsAreShort: what a client sent is quoted in part, or errors would cost more than what caused them.

@@ -152,3 +152,20 @@ func TestHeadWritesNothing(t *testing.T) {
 	b.do("HEAD", "/session/ticket", "").want(405).guarded()
 	same(t, b.get("/session").header.Get("ETag"), `"`+b.id()+`:1"`)
 }
+
+// However a value is written, it nests no deeper than a mutation could hold it.
+func TestNestingIsCountedAsInAMutation(t *testing.T) {
+	b := start(t, setup{}).visit()
+	for n, status := range map[int]int{62: 200, 63: 400, 64: 400} {
+		value := strings.Repeat("[", n) + strings.Repeat("]", n)
+		for _, a := range []answer{
+			b.post(`{"merge":{"a":` + value + `}}`),
+			b.do("PATCH", "/session", `{"a":`+value+`}`, "Content-Type", "application/merge-patch+json"),
+			b.do("PUT", "/session/keys/a", value),
+		} {
+			if a.want(status); status != 200 {
+				a.problem(status, "invalid_json")
+			}
+		}
+	}
+}
