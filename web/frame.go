@@ -18,13 +18,23 @@ type frame struct {
 
 // decodeFrame reads a line from a tab.
 func decodeFrame(text []byte) (frame, error) {
-	if bytes.Contains(text, []byte(`"get"`)) || bytes.Contains(text, []byte(`"ping"`)) { // perhaps as a mere key
+	if mayAsk(text) {
 		if f, found, err := decodeQuestion(text); found {
 			return f, err
 		}
 	}
 	m, err := session.DecodeMutation(text)
 	return frame{mutation: m}, err
+}
+
+// mayAsk says whether a line could be a question, and not only hold such a key, or such a letter, somewhere: it costs a second look.
+func mayAsk(text []byte) bool {
+	for _, sign := range []string{`"get"`, `"ping"`, `\u006`, `\u007`} { // the last two are how letters are escaped
+		if bytes.Contains(text, []byte(sign)) {
+			return true
+		}
+	}
+	return false
 }
 
 // decodeQuestion reads {"get":true} and {"ping":true}, which come alone.

@@ -101,6 +101,7 @@ func TestABadLineNeverEndsTheConnection(t *testing.T) {
 		"ping with a mutation":     {`{"ping":true,"id":7,"clear":true}`, "bad_request", "7"},
 		"get with ping":            {`{"get":true,"ping":true}`, "bad_request", ""},
 		"get that is not true":     {`{"get":1}`, "bad_request", ""},
+		"half a surrogate pair":    {`{"set":{"\ud800":1},"id":7}`, "bad_key", "7"},
 		"ping that is not true":    {`{"ping":false}`, "bad_request", ""},
 		"unknown field":            {`{"id":7,"sett":{"a":1}}`, "bad_request", "7"},
 		"unknown field before id":  {`{"sett":{"a":1},"id":7}`, "bad_request", "7"},
@@ -121,6 +122,18 @@ func TestABadLineNeverEndsTheConnection(t *testing.T) {
 	x.send(`{"ping":true}`)
 	if f := x.next(); f.Type != "pong" {
 		t.Errorf("after all that, a ping gave %s", f.line)
+	}
+}
+
+func TestAQuestionMayBeEscaped(t *testing.T) {
+	x, _ := start(t, setup{}).visit().enter("")
+	for line, kind := range map[string]string{
+		`{"g\u0065t":true}`: "session", `{"\u0070\u0069\u006E\u0067":true}`: "pong", `{"pi\u006eg":true,"id":7}`: "error",
+	} {
+		x.send(line)
+		if f := x.next(); f.Type != kind || f.Type == "error" && f.Code != "bad_request" {
+			t.Errorf("%s gave %s", line, f.line)
+		}
 	}
 }
 
