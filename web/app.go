@@ -123,11 +123,11 @@ func New(m *session.Manager, o Options) *App {
 			WriteBufferSize:  writeBuffer,
 			WriteBufferPool:  new(sync.Pool),                           // it writes no frame of a tab that is in (out.go), and is to keep no buffer for that
 			CheckOrigin:      func(*http.Request) bool { return true }, // checked before, by originPolicy
-			Error:            refuseHandshake,
 		},
 		parkAfter: parkAfter, pongWait: pongWait, writeWait: writeWait, lastCall: lastCall,
 		began: time.Now(),
 	}
+	a.upgrader.Error = a.refuseHandshake
 	var err error
 	if a.poller, err = newPoller(); err != nil {
 		a.log.Warn("idle tabs will take more memory", "error", err)

@@ -37,8 +37,13 @@ func (a *App) connect(w http.ResponseWriter, r *http.Request) {
 	hijack := &hijacker{ResponseWriter: w, buffers: &a.buffers}
 	conn, err := a.upgrader.Upgrade(hijack, r, header)
 	if err != nil {
-		a.refusedConnection(r, v.handle.ID, session.Refuse(session.BadRequest, "broken handshake: %v", err))
+		if !errors.As(err, new(websocket.HandshakeError)) { // which refuseHandshake has told
+			a.refusedConnection(r, v.handle.ID, session.Refuse(session.BadRequest, "broken handshake: %v", err))
+		}
 		return
+	}
+	if refused == nil && r.URL.Query().Has("ticket") { // a broken handshake spends none
+		v.handle, refused = a.redeem(r)
 	}
 	boundSendBuffer(conn.NetConn())
 	if !a.begin() {
@@ -57,24 +62,28 @@ func (a *App) connect(w http.ResponseWriter, r *http.Request) {
 	t.start() // the handler returns, and net/http's buffers and stack with it
 }
 
-// caller says who connects: the owner of a ticket, else of the cookie, else a new visitor.
+// caller says who connects: the owner of the cookie, else a new visitor; nobody yet, where there is a ticket.
 func (a *App) caller(r *http.Request) (v visitor, sender session.SenderID, err error) {
 	if err := surplus(r); err != nil {
 		return v, sender, err
 	}
 	query := r.URL.Query()
-	if client := query.Get("client"); client != "" {
-		if sender, err = session.ParseSender(client); err != nil {
+	if query.Has("client") {
+		if sender, err = session.ParseSender(query.Get("client")); err != nil {
 			return v, sender, err
 		}
 	}
-	if query.Has("ticket") {
-		v.handle, err = a.manager.RedeemTicket(r.Context(), query.Get("ticket"))
-		v.handle.From = addressKey(clientAddr(r)) // the ticket's is of whoever asked for it
-		return v, sender, err
+	if !query.Has("ticket") {
+		v, err = a.visit(r)
 	}
-	v, err = a.visit(r)
 	return v, sender, err
+}
+
+// redeem finds the owner of the ticket that a connection comes with.
+func (a *App) redeem(r *http.Request) (session.Handle, error) {
+	h, err := a.manager.RedeemTicket(r.Context(), r.URL.Query().Get("ticket"))
+	h.From = addressKey(clientAddr(r)) // the ticket's is of whoever asked for it
+	return h, err
 }
 
 // resume reads <id>:<version> into a join. What is malformed counts as absent; another session's id may be that of one
@@ -106,6 +115,10 @@ func byeFor(err error) *hub.Bye {
 }
 
 // refuseHandshake answers a broken handshake.
-func refuseHandshake(w http.ResponseWriter, _ *http.Request, status int, reason error) {
-	http.Error(w, "This is a WebSocket endpoint: "+reason.Error(), status)
+func (a *App) refuseHandshake(w http.ResponseWriter, r *http.Request, status int, reason error) {
+	w.Header().Set("Sec-WebSocket-Version", "13")
+	if status < http.StatusInternalServerError {
+		reason = session.Refuse(session.BadRequest, "broken handshake: %v", reason)
+	}
+	a.refuse(w, r, reason)
 }

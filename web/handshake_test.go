@@ -8,6 +8,27 @@ import (
 	"github.com/gorilla/websocket"
 )
 
+// A handshake that is none is refused as any other request, and spends no ticket.
+func TestABrokenHandshakeIsAProblemAndSpendsNoTicket(t *testing.T) {
+	b := start(t, setup{}).visit()
+	ticket := b.ticket().Ticket
+	const key = "dGhlIHNhbXBsZSBub25jZQ=="
+	for name, headers := range map[string][]string{
+		"an old version": {"Sec-WebSocket-Version", "12", "Sec-WebSocket-Key", key},
+		"no version":     {"Sec-WebSocket-Key", key},
+		"no key":         {"Sec-WebSocket-Version", "13"},
+		"a short key":    {"Sec-WebSocket-Version", "13", "Sec-WebSocket-Key", "c2hvcnQ="},
+	} {
+		a := b.get("/ws?ticket="+ticket, append(headers, "Connection", "Upgrade", "Upgrade", "websocket")...)
+		a.problem(400, "bad_request")
+		if got := a.header.Get("Sec-WebSocket-Version"); got != "13" {
+			t.Errorf("%s: version %q", name, got)
+		}
+	}
+	b.enter("ticket=" + ticket)
+	b.open("ticket="+ticket).bye("bad_ticket", 4401)
+}
+
 // TestOneCloseIsSent: whoever closes first, each side says so once. Browsers take a second close frame for a failure.
 func TestOneCloseIsSent(t *testing.T) {
 	for name, begin := range map[string]func(*websocket.Conn) error{
