@@ -73,7 +73,7 @@ func TestBrokenFramingIsClosedWith1002(t *testing.T) {
 
 func TestAClientThatIsNoUUIDIsClosedWith4400(t *testing.T) {
 	b := start(t, setup{}).visit()
-	for _, client := range []string{"me", "0", "00000000-0000-0000-0000-000000000000", "{" + client1 + "}", "urn:uuid:" + client1, client1 + "0"} {
+	for _, client := range []string{"", "me", "0", "00000000-0000-0000-0000-000000000000", "{" + client1 + "}", "urn:uuid:" + client1, client1 + "0"} {
 		b.open("client="+client).bye("bad_request", 4400)
 	}
 }

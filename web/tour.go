@@ -16,7 +16,7 @@ func (a *App) tour() {
 		"/blueberries":     a.blueberries,
 		"/destroy-session": a.destroySession,
 	} {
-		a.Handle(path, onPurpose(page)).Methods("GET", "HEAD")
+		a.Handle(path, a.onPurpose(page)).Methods("GET", "HEAD")
 	}
 }
 
@@ -65,13 +65,13 @@ func (a *App) reply(w http.ResponseWriter, r *http.Request, response string, dat
 
 // onPurpose keeps a page that writes from being opened by anybody but a person: not by a browser
 // that reads ahead, and not by HEAD, which writes nothing anywhere.
-func onPurpose(page http.HandlerFunc) http.HandlerFunc {
+func (a *App) onPurpose(page http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		keepPrivate(w.Header())
 		switch {
 		case r.Method == http.MethodHead:
 		case readsAhead(r):
-			w.WriteHeader(http.StatusServiceUnavailable)
+			a.refuse(w, r, &refusal{string(session.Unavailable), "this page writes: it answers when it is opened, and not to who reads ahead"})
 		default:
 			page(w, r)
 		}

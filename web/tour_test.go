@@ -82,7 +82,7 @@ func TestTheTourWritesNothingForAPrefetchOrHead(t *testing.T) {
 	tag := b.get("/session").header.Get("ETag")
 	for _, path := range []string{"/", "/cherries", "/blueberries", "/destroy-session"} {
 		for _, purpose := range []string{"prefetch", "prefetch;prerender", "prerender", "prefetch;anonymous-client-ip"} {
-			b.get(path, "Sec-Purpose", purpose).want(503)
+			b.get(path, "Sec-Purpose", purpose).problem(503, "unavailable")
 		}
 		if a := b.do("HEAD", path, "").want(200); a.body != "" {
 			t.Errorf("HEAD %s: %q", path, a.body)
