@@ -102,12 +102,22 @@ func TestTheTypeOfAProblemLeadsToItsSection(t *testing.T) {
 }
 
 func TestABodyOfAnotherTypeIs415(t *testing.T) {
-	b := start(t, setup{}).visit()
+	s := start(t, setup{web: web.Options{APIKeys: []string{apiKey}}})
+	b := s.visit()
 	for _, kind := range []string{"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/merge-patch+json", "application/jsonx", "json", "application/json, text/plain", ";"} {
 		b.post(`{"set":{"a":1}}`, "Content-Type", kind).guarded().problem(415, "unsupported_media_type")
 		b.do("PUT", "/session/keys/a", `1`, "Content-Type", kind).guarded().problem(415, "unsupported_media_type")
 	}
 	b.do("POST", "/session", "").problem(415, "unsupported_media_type") // none at all
+	cookie := "session=" + b.cookie().Value
+	for _, kind := range []string{"text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"} { // which need none
+		b.do("POST", "/session/ticket", `a=b`, "Content-Type", kind).guarded().problem(415, "unsupported_media_type")
+		s.api("POST", "/v1/resolve", `a=b`, "Content-Type", kind, "Cookie", cookie).problem(415, "unsupported_media_type")
+		b.do("POST", "/session/ticket", "", "Content-Type", kind).want(200)
+		s.api("POST", "/v1/resolve", "", "Content-Type", kind, "Cookie", cookie).want(200)
+	}
+	b.do("POST", "/session/ticket", `{}`).want(200)
+	s.api("POST", "/v1/resolve", `{}`, "Cookie", cookie).want(200)
 	b.post(`{"set":{"a":1}}`, "Content-Type", "application/json; charset=utf-8").want(200)
 	b.post(`{"set":{"a":1}}`, "Content-Type", "Application/JSON").want(200)
 }
@@ -124,4 +134,5 @@ func TestRefusalsAreProblemsAndGuarded(t *testing.T) {
 	b.post(`{"append":{"s":[1]}}`).guarded().problem(422, "not_an_array")
 	b.post(`{"if_version":7}`).guarded().problem(409, "conflict")
 	b.get("/session/tabs?client=me").guarded().problem(400, "bad_request")
+	b.get("/session/tabs?client=").guarded().problem(400, "bad_request")
 }

@@ -67,6 +67,9 @@ func (a *App) resolve(w http.ResponseWriter, r *http.Request) {
 	if session.CodeOf(err) == session.StaleCookie { // no good cookie, whatever became of it
 		err = session.Refuse(session.NoSuchSession, "the cookie was replaced a moment ago: the browser's next request has the new one")
 	}
+	if err == nil {
+		err = checkNoForm(r)
+	}
 	if err != nil {
 		a.refuse(w, r, err)
 		return

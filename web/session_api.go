@@ -280,10 +280,26 @@ func keyOf(r *http.Request) (string, error) {
 	return key, session.CheckKey(key)
 }
 
+// checkType refuses a body that is not declared as what the path takes.
+func checkType(r *http.Request, want string) error {
+	if got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || got != want {
+		return &refusal{unsupportedMediaType, "send the body as " + want + " (with a Content-Type header that says so)"}
+	}
+	return nil
+}
+
+// checkNoForm refuses a body that is not JSON where none is read. Forms of any site could send such a one.
+func checkNoForm(r *http.Request) error {
+	if r.ContentLength == 0 {
+		return nil
+	}
+	return checkType(r, typeJSON)
+}
+
 // readBody reads a body of the type that the path takes, up to the limit on messages.
 func (a *App) readBody(r *http.Request, want string) ([]byte, error) {
-	if got, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || got != want {
-		return nil, &refusal{unsupportedMediaType, "send the body as " + want + " (with a Content-Type header that says so)"}
+	if err := checkType(r, want); err != nil {
+		return nil, err
 	}
 	limit := a.options.MaxMessageBytes
 	if limit < 0 {

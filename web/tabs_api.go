@@ -30,8 +30,8 @@ func (a *App) getTabs(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var me session.SenderID
-	if client := r.URL.Query().Get("client"); client != "" {
-		if me, err = session.ParseSender(client); err != nil {
+	if query := r.URL.Query(); query.Has("client") {
+		if me, err = session.ParseSender(query.Get("client")); err != nil {
 			a.refuse(w, r, err)
 			return
 		}
@@ -63,6 +63,9 @@ func tabName(t hub.Info) string {
 // postTicket gives the cookie's owner a ticket for one connection without the cookie, from a terminal say.
 func (a *App) postTicket(w http.ResponseWriter, r *http.Request) {
 	v, err := a.visit(r)
+	if err == nil {
+		err = checkNoForm(r)
+	}
 	var ticket string
 	if err == nil {
 		ticket, err = a.manager.MintTicket(r.Context(), v.handle)
