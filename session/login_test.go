@@ -237,7 +237,7 @@ func TestAnotherUserCarriesNothingOver(t *testing.T) {
 func TestCombineInOneCommit(t *testing.T) {
 	s := serve(t, session.Options{})
 	l := session.Login{User: "ann", Shared: true, Combine: map[string]session.How{
-		"cart": session.Sum, "seen": session.Union, "best": session.Max, "theme": session.Mine, "absent": session.Sum,
+		"cart": session.Sum, "seen": session.Union, "best": session.Max, "theme": session.Mine, "absent": session.Sum, "lang": session.Sum,
 	}}
 	first := s.login(s.visitor(`{"cart":{"a":1,"b":2},"seen":[1],"best":3,"theme":"dark","lang":"en"}`), l)
 	guest := s.visitor(`{"cart":{"b":1,"c":4},"seen":[2,1],"best":5,"theme":"light","lang":"de","new":true,"_x":1}`)
