@@ -25,7 +25,9 @@ func TestABrokenHandshakeIsAProblemAndSpendsNoTicket(t *testing.T) {
 			t.Errorf("%s: version %q", name, got)
 		}
 	}
-	b.enter("ticket=" + ticket)
+	if _, f := b.enter("ticket=" + ticket); f.Type != "session" {
+		t.Errorf("the ticket is spent: %s", f.line)
+	}
 	b.open("ticket="+ticket).bye("bad_ticket", 4401)
 }
 
