@@ -324,6 +324,7 @@ func importPutsDevicesOut(s *suite) {
 	s.wantGone(err)
 	other.wantLive(one)
 	third := handle(3)
+	s.mustIncr(third, time.Hour) // else nothing but a moment tells what comes of it from what is there
 	s.mustLogin(third, handle(13))
 	other.take(session.Saved{Record: s.load(first.ID)}, session.Taken)
 	other.wantLive(renewed(first, 13))
