@@ -229,9 +229,7 @@ func (s *Store) hearTabs(id session.ID, text string) {
 		return
 	}
 	s.learn(id, counts)
-	if s.shard(id).miscounts(id, s.node) {
-		s.behind(func(context.Context) { s.doubt(id) })
-	}
+	s.doubt(id)
 	living := s.nodes.list()
 	for n := range counts.by {
 		if !slices.Contains(living, n) { // it has begun since the last beat: this one finds it, and counts
@@ -241,23 +239,17 @@ func (s *Store) hearTabs(id session.ID, text string) {
 	}
 }
 
-// miscounts says whether the newest count of this server is not the one that it has.
-func (shard *feedShard) miscounts(id session.ID, node nodeID) bool {
-	shard.mu.Lock()
-	defer shard.mu.Unlock()
-	w := shard.watched[id]
-	return w != nil && w.counts.by[node] != shard.mine[id]
-}
-
-// doubt has the next beat set a count that another server has deleted, since it thought this one dead. News of an own change may come
-// before its answer, so it looks again when none is under way.
+// doubt has the next beat set a count that another server has deleted, since it thought this one dead. While own changes are under way
+// nothing can be said: their news may come before their answers.
 func (s *Store) doubt(id session.ID) {
 	shard := s.shard(id)
-	shard.counting.Lock()
+	if !shard.counting.TryLock() {
+		return
+	}
 	defer shard.counting.Unlock()
-	if shard.miscounts(id, s.node) {
-		shard.mu.Lock()
-		defer shard.mu.Unlock()
+	shard.mu.Lock()
+	defer shard.mu.Unlock()
+	if w := shard.watched[id]; w != nil && w.counts.by[s.node] != shard.mine[id] {
 		shard.unsure[id] = true
 	}
 }
