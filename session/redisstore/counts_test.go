@@ -219,14 +219,16 @@ func TestOwnChangesRaiseNoDoubt(t *testing.T) {
 	if _, err := s.count(t.Context(), id, "1", "", 0); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the news are here", func() bool { return shard.miscounts(id, s.node) })
-	looked := make(chan bool)
-	go func() { s.doubt(id); close(looked) }()
+	eventually(t, "the news are here", func() bool {
+		shard.mu.Lock()
+		defer shard.mu.Unlock()
+		return shard.watched[id].counts.by[s.node] == 1
+	})
+	s.doubt(id)
 	shard.mu.Lock()
 	shard.owns(id, 1)
 	shard.mu.Unlock()
 	shard.counting.RUnlock()
-	next(t, looked)
 	for range 20 { // and what comes last says so
 		s.mustEnter(id)
 		s.Leave(id)
