@@ -33,7 +33,7 @@ func TestTheLogTellsRefusalsAndTabs(t *testing.T) {
 	v.do(t, "GET", "/session/keys/none", "").want(404)
 	log.has(t, "request refused", "session", who.ID, "code", "no_such_key")
 	newBrowser(t, p.addr).do(t, "GET", "/ws", "", "Connection", "Upgrade", "Upgrade", "websocket", "Sec-WebSocket-Version", "7").want(http.StatusBadRequest)
-	log.has(t, "connection refused", "code", "bad_request", "reason", "broken handshake: *")
+	log.has(t, "request refused", "path", "/ws", "code", "bad_request", "reason", "broken handshake: *")
 	b.rotate(v)
 	x.goes(t, 4001, "rotated")
 	x.conn.Close()
